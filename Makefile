@@ -1,0 +1,56 @@
+# Pars Network. `make` alone lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT  ?= $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X github.com/pars-network/pars/params.Version=$(VERSION) -X github.com/pars-network/pars/params.Commit=$(COMMIT)
+BIN     := bin
+TOOLS   := .tools
+GOLANGCI_VERSION := v2.15.0
+VULNCHECK_VERSION := v1.9.0
+
+.PHONY: help
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build parsd, sessiond and parsctl into bin/
+	@mkdir -p $(BIN)
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/parsd ./cmd/parsd
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/sessiond ./cmd/parsctl
+
+.PHONY: run
+run: build ## build and start a development node: RPC on 127.0.0.1:8545, funded accounts, a session node
+	@exec $(BIN)/parsd --dev
+
+.PHONY: test
+test: deps build ## the gate: vet, every package with the race detector, the real binaries and clients
+	go vet ./...
+	go test -race -timeout 18m ./...
+
+.PHONY: test-full
+test-full: test ## the gate, then the long tests: many processes, many seeds, long fuzzing; results in docs/results/
+	PARS_TEST_FULL=1 go test -timeout 120m ./...
+
+.PHONY: deps
+deps: $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard contracts/package.json e2e/clients/package.json)) ## install the Node packages that tests and contracts use
+
+%/node_modules/.package-lock.json: %/package.json %/package-lock.json
+	npm ci --prefix $* --no-audit --no-fund --loglevel=error
+	@touch $@
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint $(TOOLS)/govulncheck ## golangci-lint and govulncheck
+	$(TOOLS)/golangci-lint run ./...
+	$(TOOLS)/govulncheck ./... || { echo "govulncheck: see above; when its database can't be reached, nothing was checked" >&2; exit 1; }
+
+$(TOOLS)/golangci-lint:
+	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+
+$(TOOLS)/govulncheck:
+	GOBIN=$(CURDIR)/$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(VULNCHECK_VERSION)
+
+.PHONY: bench
+bench: ## the benchmarks that stand beside hot code
+	go test -run '^$$' -bench . -benchmem ./crypto/... ./precompile/... ./evm/... ./session/...
