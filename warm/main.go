@@ -1,3 +1,4 @@
+// Command warm pins modules that packages under construction will import; it goes before the first release.
 package main
 
 import (
