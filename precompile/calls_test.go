@@ -13,6 +13,7 @@ import (
 
 	"github.com/pars-network/pars/internal/evmtest"
 	"github.com/pars-network/pars/precompile"
+	"github.com/pars-network/pars/precompile/contract"
 )
 
 // sample is a call that succeeds.
@@ -122,7 +123,7 @@ func TestMalformedInputReverts(t *testing.T) {
 		if name := n.RevertName(t, out); name != "MalformedCalldata" && name != "UnknownFunction" {
 			t.Errorf("%s: reverts with %s, want MalformedCalldata or UnknownFunction", what, name)
 		}
-		if want := uint64(200 + 3*((len(input)+31)/32)); used != want {
+		if want := contract.CallGas + contract.WordGas*contract.Words(len(input)); used != want {
 			t.Errorf("%s: used %d gas, want %d and the rest back", what, used, want)
 		}
 	}
