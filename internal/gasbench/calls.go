@@ -21,6 +21,7 @@ func allCalls() ([]call, error) {
 	b := new(builder)
 	b.ecrecover()
 	b.p256()
+	b.mlkem()
 	b.mldsa()
 	return b.calls, b.err
 }
