@@ -125,7 +125,8 @@ func Address(k *ecdsa.PrivateKey) common.Address { return crypto.PubkeyToAddress
 // knows. To is nil for a deployment.
 func (c *Chain) Tx(i int, to *common.Address, value int64, data []byte) *types.Transaction {
 	c.tb.Helper()
-	return c.TxAt(i, c.Pool.Nonce(Address(c.Keys[i])), to, value, data)
+	from := Address(c.Keys[i])
+	return c.TxAt(i, max(c.Pool.Nonce(from), c.nonce(from)), to, value, data)
 }
 
 // TxAt is [Chain.Tx] with a nonce of the caller's.
@@ -145,16 +146,23 @@ func (c *Chain) TxAt(i int, nonce uint64, to *common.Address, value int64, data 
 	return tx
 }
 
+// nonce returns the account's next nonce by the head's state.
+func (c *Chain) nonce(of common.Address) uint64 {
+	c.tb.Helper()
+	st, err := c.BlockChain.State()
+	must(c.tb, err)
+	return st.GetNonce(of)
+}
+
 // Word returns n as the 32 bytes that [Store] takes.
 func Word(n uint64) []byte { return common.BigToHash(new(big.Int).SetUint64(n)).Bytes() }
 
 // Mine accepts a block with txs, 400 ms after its parent; without any, an empty
-// one, 10 s after its parent. It returns once the pool has seen it.
+// one, 10 s after its parent. The pool learns of it a moment later.
 func (c *Chain) Mine(txs ...*types.Transaction) *types.Block {
 	c.tb.Helper()
 	b := c.Build(c.BlockChain.CurrentBlock(), txs...)
 	c.Accept(b)
-	must(c.tb, c.Pool.Sync())
 	return b
 }
 
@@ -162,9 +170,10 @@ func (c *Chain) Mine(txs ...*types.Transaction) *types.Block {
 func (c *Chain) MinePool() *types.Block {
 	c.tb.Helper()
 	var txs []*types.Transaction
-	for _, lazies := range c.Pool.Pending(txpool.PendingFilter{}) {
+	for from, lazies := range c.Pool.Pending(txpool.PendingFilter{}) {
 		for _, lazy := range lazies {
-			if tx := lazy.Resolve(); tx != nil {
+			// The pool may not have seen the last block yet.
+			if tx := lazy.Resolve(); tx != nil && tx.Nonce() >= c.nonce(from) {
 				txs = append(txs, tx)
 			}
 		}
