@@ -64,7 +64,7 @@ func NewHost(cfg Config) (host.Host, error) {
 }
 
 // newHost lets tests change the security protocol: its limits, its identity.
-func newHost(cfg Config, key lcrypto.PrivKey, secure func(lcrypto.PrivKey, []upgrader.StreamMuxer) (*Transport, error)) (host.Host, error) {
+func newHost(cfg Config, key *NodeKey, secure func(lcrypto.PrivKey, []upgrader.StreamMuxer) (*Transport, error)) (host.Host, error) {
 	limits, err := newLimits(cfg.MaxConns, cfg.Registerer != nil)
 	if err != nil {
 		return nil, err
@@ -82,9 +82,9 @@ func newHost(cfg Config, key lcrypto.PrivKey, secure func(lcrypto.PrivKey, []upg
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		// libp2p makes its QUIC socket manager even where there is no QUIC, and
 		// derives that one's keys from the raw private key, which ours refuses.
-		// Nothing ever uses this one.
+		// Nothing ever uses this one, and without reuse it starts nothing.
 		libp2p.QUICReuse(func() (*quicreuse.ConnManager, error) {
-			return quicreuse.NewConnManager(quic.StatelessResetKey{}, quic.TokenGeneratorKey{})
+			return quicreuse.NewConnManager(quic.StatelessResetKey{}, quic.TokenGeneratorKey{}, quicreuse.DisableReuseport())
 		}),
 		libp2p.NoListenAddrs,
 		libp2p.DisableRelay(),
