@@ -13,6 +13,7 @@ import (
 
 	"github.com/multiformats/go-multiaddr"
 	"github.com/pars-network/pars/params"
+	"github.com/pars-network/pars/session/api"
 	"github.com/pars-network/pars/session/store"
 )
 
@@ -95,7 +96,7 @@ func (c Config) withDefaults() (Config, error) {
 		}
 	}
 	if c.APISocket == "" {
-		c.APISocket = filepath.Join(c.DataDir, "api.sock")
+		c.APISocket = api.Socket(c.DataDir)
 	}
 	if len(c.APISocket) > maxSocketPath {
 		return c, fmt.Errorf("%w: the path of the API socket has %d bytes, systems allow %d: %s; give a shorter one with --api", ErrConfig, len(c.APISocket), maxSocketPath, c.APISocket)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/pars-network/pars/session/api"
 	"github.com/pars-network/pars/session/store"
 )
 
@@ -15,7 +16,7 @@ type Daemon struct {
 	cfg     Config
 	started time.Time
 	store   *store.Store
-	api     *server
+	server  *server
 
 	cancel context.CancelFunc
 	once   sync.Once
@@ -49,17 +50,16 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err := closeFolder(d.cfg.DataDir); err != nil {
 		return err
 	}
-	api, err := newServer(ctx, d.cfg, d.handler())
-	if err != nil {
+	var err error
+	if d.server, err = newServer(ctx, d.cfg, d.handler()); err != nil {
 		return err
 	}
-	d.api = api
 	ctx, d.cancel = context.WithCancel(ctx)
 	go func() {
 		select {
 		case <-ctx.Done():
 			d.stop(nil)
-		case err := <-api.failed:
+		case err := <-d.server.failed:
 			d.stop(fmt.Errorf("serving the API: %w", err))
 		case <-d.done:
 		}
@@ -71,7 +71,7 @@ func (d *Daemon) start(ctx context.Context) error {
 func (d *Daemon) stop(cause error) {
 	d.once.Do(func() {
 		d.cancel()
-		d.err = errors.Join(cause, d.api.close(), d.store.Close())
+		d.err = errors.Join(cause, d.server.close(), d.store.Close())
 		close(d.done)
 	})
 }
@@ -100,13 +100,16 @@ func (d *Daemon) PeerID() string { return "" }
 func (d *Daemon) APISocket() string { return d.cfg.APISocket }
 
 // HTTPAddr returns the loopback address of the API, empty if there is none.
-func (d *Daemon) HTTPAddr() string { return d.api.httpAddr }
+func (d *Daemon) HTTPAddr() string { return d.server.httpAddr }
 
 // TokenFile returns the path of the file with the bearer token for HTTPAddr.
-func (d *Daemon) TokenFile() string { return tokenFile(d.cfg) }
+func (d *Daemon) TokenFile() string { return api.TokenFile(d.cfg.DataDir) }
 
 // DataDir returns the absolute path of the data folder.
 func (d *Daemon) DataDir() string { return d.cfg.DataDir }
 
 // Protected reports whether a passphrase protects the data folder.
 func (d *Daemon) Protected() bool { return d.store.Protected() }
+
+// SessionID returns the identity's Session ID, empty until there is one.
+func (d *Daemon) SessionID() string { return "" }

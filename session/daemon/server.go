@@ -12,10 +12,11 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pars-network/pars/session/api"
 )
 
 // maxRequest bounds the body of one API request, in bytes. A contact card is
@@ -32,7 +33,6 @@ type server struct {
 	failed chan error
 }
 
-func tokenFile(cfg Config) string { return filepath.Join(cfg.DataDir, "api.token") }
 
 // newServer listens and starts to serve. The caller owns the data folder, so a
 // socket that lies in it is left over from a process that is gone.
@@ -122,7 +122,7 @@ func (s *server) listenHTTP(ctx context.Context, cfg Config, handler http.Handle
 
 // readToken returns the token of the data folder, made at first use.
 func readToken(cfg Config) (string, error) {
-	path := tokenFile(cfg)
+	path := api.TokenFile(cfg.DataDir)
 	b, err := os.ReadFile(path)
 	if err == nil && len(b) >= 64 {
 		return strings.TrimSpace(string(b)), nil

@@ -292,3 +292,9 @@ func (l pebbleLogger) Fatalf(format string, args ...any) {
 	fmt.Fprintln(os.Stderr, "pars session store: fatal database error:", msg)
 	os.Exit(1)
 }
+
+// Exists reports whether dir, on the system's disk, holds a store.
+func Exists(dir string) bool {
+	_, err := os.Stat(vfs.Default.PathJoin(dir, slotName))
+	return err == nil
+}
