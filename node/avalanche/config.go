@@ -36,9 +36,8 @@ type Config struct {
 	Genesis []byte
 	// AssetID is the P-Chain's staking asset.
 	AssetID ids.ID
-	// StakeSupply is the whole amount of the staking asset. Rewards are zero,
-	// so it never grows.
-	StakeSupply uint64
+	// Rewards is how the P-Chain mints; ours doesn't. It is consensus.
+	Rewards reward.Config
 	// Validators is how many validators the genesis names. With exactly one,
 	// consensus needs nobody else's vote and decides at once.
 	Validators int
@@ -170,9 +169,7 @@ func (c Config) node() (node.Config, error) {
 	nc.GenesisBytes = c.Genesis
 	nc.AvaxAssetID = c.AssetID
 	nc.UpgradeConfig = upgrade.Default
-	// Nothing mints: a validator's stake is membership, not an investment. The
-	// period is a divisor, so it must not be zero.
-	nc.RewardConfig = reward.Config{MintingPeriod: nc.RewardConfig.MintingPeriod, SupplyCap: c.StakeSupply}
+	nc.RewardConfig = c.Rewards
 	nc.ChainAliases = map[ids.ID][]string{c.ChainID: {c.Alias}}
 	nc.ChainConfigs = map[string]chains.ChainConfig{c.ChainID.String(): {Config: c.ChainConfig}}
 	return nc, nil

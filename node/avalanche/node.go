@@ -98,6 +98,9 @@ func (n *Node) StakingAddr() netip.AddrPort { return n.inner.Config.NetworkConfi
 // APIAddr is where the engine's own API listens.
 func (n *Node) APIAddr() netip.AddrPort { return n.api }
 
+// Peers is how many nodes this one is connected to.
+func (n *Node) Peers() int { return len(n.inner.Net.PeerInfo(nil)) }
+
 // Said returns the first fatal line of the engine's log, or nothing: the
 // reason when our chain was stopped.
 func (n *Node) Said() string { return n.gate.said() }

@@ -74,7 +74,7 @@ type Identity struct {
 	// Network is the network's name, such as "pars-dev".
 	Network string `json:"network"`
 	// NetworkID is the network's number, such as 1337.
-	NetworkID uint32 `json:"networkID"`
+	NetworkID uint32 `json:"networkId"`
 	// GenesisHash is the hash that `parsd genesis show` prints: 0x and hex.
 	GenesisHash string `json:"genesisHash"`
 }

@@ -94,7 +94,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"a marker without network", func(p string) error { return os.WriteFile(filepath.Join(p, MarkerFile), []byte(`{"format":1}`), 0o600) }, ErrCorrupt},
 		{"a huge marker", func(p string) error { return os.Truncate(filepath.Join(p, MarkerFile), 1<<30) }, ErrCorrupt},
 		{"a marker of the future", func(p string) error {
-			return os.WriteFile(filepath.Join(p, MarkerFile), []byte(`{"format":9,"network":"x","networkID":1,"genesisHash":"0x"}`), 0o600)
+			return os.WriteFile(filepath.Join(p, MarkerFile), []byte(`{"format":9,"network":"x","networkId":1,"genesisHash":"0x"}`), 0o600)
 		}, ErrCorrupt},
 		{"no marker but data", func(p string) error {
 			return errors.Join(os.Remove(filepath.Join(p, MarkerFile)), os.Mkdir(filepath.Join(p, EngineFolder), 0o700))

@@ -64,7 +64,7 @@ func (k *Keys) MarshalJSON() ([]byte, error) { return k.Node.MarshalJSON() }
 // a genesis. It has no secret.
 type Public struct {
 	// NodeID is the hash of the TLS certificate, as NodeID-...
-	NodeID ids.NodeID `json:"nodeID"`
+	NodeID ids.NodeID `json:"nodeId"`
 	// PublicKey is the compressed BLS public key: 0x and 48 bytes in hex.
 	PublicKey string `json:"publicKey"`
 	// ProofOfPossession is the BLS key's signature of its own public key: 0x
