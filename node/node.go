@@ -86,6 +86,11 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if n.crash == nil {
 		n.crash = func(string) { os.Exit(int(CodeChain)) }
 	}
+	if n.mode == Run {
+		if n.genesis, err = networkGenesis(n.settings.Network); err != nil {
+			return nil, err
+		}
+	}
 	at, err := n.settings.resolve(n.mode)
 	if err != nil {
 		return nil, err
@@ -94,11 +99,6 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	files, err := fileLimit(n.settings.FDLimit)
 	if err != nil {
 		return nil, err
-	}
-	if n.mode == Run {
-		if n.genesis, err = networkGenesis(n.settings.Network); err != nil {
-			return nil, err
-		}
 	}
 	life, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	n.cancel = cancel
