@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"strings"
 	"syscall"
 )
 
@@ -35,7 +36,7 @@ func claimPorts(ctx context.Context, claims []claim) (listeners []net.Listener, 
 		case errors.Is(err, fs.ErrPermission):
 			return listeners, Usage(fmt.Errorf("port %d needs special rights; choose one above 1023 with --%s", c.addr.Port(), c.flag))
 		case errors.Is(err, syscall.EADDRNOTAVAIL):
-			return listeners, Usage(fmt.Errorf("%s is no address of this machine; change it with --%s", c.addr.Addr(), c.flag))
+			return listeners, Usage(fmt.Errorf("%s is no address of this machine; change it with --%s", c.addr.Addr(), strings.Replace(c.flag, ".port", ".addr", 1)))
 		case err != nil:
 			return listeners, fmt.Errorf("listening on %s (--%s): %w", c.addr, c.flag, err)
 		}
