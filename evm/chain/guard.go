@@ -17,14 +17,19 @@ import (
 )
 
 // Shape of a guard file: a head of magic, blockchain id (32) and floor (8), then
-// records of parent hash (32), parent height (8), length (4), CRC-32C (4) over
-// all of the record but itself, and the block's RLP. Integers are big-endian.
+// records of parent hash (32), parent height (8), length (4), CRC-32C (4) of
+// these three, the block's RLP, and its CRC-32C (4). Integers are big-endian. The
+// first sum tells a record that was cut short from one whose length is damaged.
 const (
 	guardMagic      = "pars-guard/1\n"
 	guardHeadLen    = len(guardMagic) + ids.IDLen + 8
 	guardRecordHead = common.HashLength + 8 + 4 + 4
+	guardRecordTail = 4
 	// guardCompactAt is the size in bytes from which pruning rewrites the file.
 	guardCompactAt = 32 << 20
+	// maxGuardBytes bounds what is read: far more than is ever written, since
+	// this node seals few blocks between two accepted ones.
+	maxGuardBytes = 8 * guardCompactAt
 )
 
 var (
@@ -107,9 +112,12 @@ func openGuard(dir string, chainID ids.ID) (*guard, error) {
 // load reads the file and cuts off an unfinished last record. It reports whether
 // all that was ever sealed can be in it.
 func (g *guard) load(f *os.File) (bool, error) {
-	data, err := io.ReadAll(f)
+	data, err := io.ReadAll(io.LimitReader(f, maxGuardBytes+1))
 	if err != nil {
 		return false, fmt.Errorf("reading guard %s: %w", g.path, err)
+	}
+	if len(data) > maxGuardBytes {
+		return false, fmt.Errorf("guard %s is larger than %d bytes; move it away and this node will wait for a block above its tip before it proposes", g.path, maxGuardBytes)
 	}
 	if len(data) < guardHeadLen || !bytes.HasPrefix(data, []byte(guardMagic)) {
 		return false, fmt.Errorf("guard %s is not a guard file; move it away and this node will wait for a block above its tip before it proposes", g.path)
@@ -120,26 +128,19 @@ func (g *guard) load(f *os.File) (bool, error) {
 	g.floor = binary.BigEndian.Uint64(data[guardHeadLen-8:])
 	at := guardHeadLen
 	for at < len(data) {
-		rest := data[at:]
-		if len(rest) < guardRecordHead {
+		entry, size, state := parseGuardRecord(data[at:])
+		if state == recordShort {
 			break
 		}
-		length := binary.BigEndian.Uint32(rest[common.HashLength+8:])
-		end := guardRecordHead + int(length)
-		if length <= MaxBlockBytes && len(rest) < end {
-			break
-		}
-		if length > MaxBlockBytes || guardSum(rest[:end]) != binary.BigEndian.Uint32(rest[guardRecordHead-4:]) {
-			if length <= MaxBlockBytes && len(rest) > end {
+		if state == recordDamaged {
+			if size > 0 && at+size < len(data) {
 				return false, fmt.Errorf("guard %s is damaged at byte %d; move it away and this node will wait for a block above its tip before it proposes", g.path, at)
 			}
 			return false, nil
 		}
-		g.index[common.Hash(rest)] = guardEntry{
-			height: binary.BigEndian.Uint64(rest[common.HashLength:]),
-			offset: int64(at + guardRecordHead), length: length,
-		}
-		at += end
+		entry.offset += int64(at)
+		g.index[common.Hash(data[at:])] = entry
+		at += size
 	}
 	g.size = int64(at)
 	if at < len(data) {
@@ -150,10 +151,33 @@ func (g *guard) load(f *os.File) (bool, error) {
 	return true, nil
 }
 
-// guardSum is the checksum of a record without its own four bytes.
-func guardSum(record []byte) uint32 {
-	sum := crc32.Update(0, crcTable, record[:guardRecordHead-4])
-	return crc32.Update(sum, crcTable, record[guardRecordHead:])
+// What parseGuardRecord finds.
+const (
+	recordWhole = iota
+	recordShort
+	recordDamaged
+)
+
+// parseGuardRecord reads the record at the start of data. size is its length, 0
+// if that is not known.
+func parseGuardRecord(data []byte) (entry guardEntry, size, state int) {
+	if len(data) < guardRecordHead {
+		return entry, 0, recordShort
+	}
+	const lengthAt, sumAt = common.HashLength + 8, guardRecordHead - 4
+	length := binary.BigEndian.Uint32(data[lengthAt:])
+	if crc32.Checksum(data[:sumAt], crcTable) != binary.BigEndian.Uint32(data[sumAt:]) || length > MaxBlockBytes {
+		return entry, 0, recordDamaged
+	}
+	size = guardRecordHead + int(length) + guardRecordTail
+	if len(data) < size {
+		return entry, size, recordShort
+	}
+	block := data[guardRecordHead : size-guardRecordTail]
+	if crc32.Checksum(block, crcTable) != binary.BigEndian.Uint32(data[size-guardRecordTail:]) {
+		return entry, size, recordDamaged
+	}
+	return guardEntry{height: binary.BigEndian.Uint64(data[common.HashLength:]), offset: guardRecordHead, length: length}, size, recordWhole
 }
 
 // trusted reports whether the guard holds everything its key may have sealed on
@@ -220,19 +244,18 @@ func (g *guard) record(parent common.Hash, height uint64, block []byte) error {
 		return fmt.Errorf("writing guard %s: %w", g.path, err)
 	}
 	g.index[parent] = guardEntry{height: height, offset: g.size + int64(guardRecordHead), length: uint32(len(block))}
-	g.size += int64(guardRecordHead + len(block))
+	g.size += int64(guardRecordHead + len(block) + guardRecordTail)
 	return nil
 }
 
 func guardRecord(parent common.Hash, height uint64, block []byte) []byte {
-	record := make([]byte, 0, guardRecordHead+len(block))
+	record := make([]byte, 0, guardRecordHead+len(block)+guardRecordTail)
 	record = append(record, parent[:]...)
 	record = binary.BigEndian.AppendUint64(record, height)
 	record = binary.BigEndian.AppendUint32(record, uint32(len(block)))
-	record = binary.BigEndian.AppendUint32(record, 0)
+	record = binary.BigEndian.AppendUint32(record, crc32.Checksum(record, crcTable))
 	record = append(record, block...)
-	binary.BigEndian.PutUint32(record[guardRecordHead-4:], guardSum(record))
-	return record
+	return binary.BigEndian.AppendUint32(record, crc32.Checksum(block, crcTable))
 }
 
 // prune forgets blocks on parents below the accepted height, which this node

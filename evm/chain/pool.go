@@ -2,6 +2,7 @@ package chain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/ava-labs/libevm/core"
@@ -19,7 +20,11 @@ func (vm *VM) openPool() error {
 		return fmt.Errorf("opening the transaction pool: %w", err)
 	}
 	vm.pool = pool
-	vm.closers = append(vm.closers, pool.Close)
+	vm.closers = append(vm.closers, func() error {
+		// libevm's pool leaks the goroutine of a reset that runs while it closes,
+		// so let the last one finish first.
+		return errors.Join(pool.Sync(), pool.Close())
+	})
 
 	added := make(chan core.NewTxsEvent, 1024)
 	sub := pool.SubscribeTransactions(added, true)
