@@ -57,7 +57,7 @@ func newBackend(cfg Config, chain Chain) *backend {
 		chain:  chain,
 		bc:     chain.BlockChain,
 		am:     accounts.NewManager(&accounts.Config{}),
-		bloom:  newBloomIndex(chain.DB, chain.BlockChain),
+		bloom:  newBloomIndex(chain.DB, chain.BlockChain, cfg.bloomSection),
 		states: newStateCache(),
 	}
 	b.oracle = newOracle(b)

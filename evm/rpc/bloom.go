@@ -10,7 +10,6 @@ import (
 	"github.com/ava-labs/libevm/core/bloombits"
 	"github.com/ava-labs/libevm/core/rawdb"
 	"github.com/ava-labs/libevm/ethdb"
-	ethparams "github.com/ava-labs/libevm/params"
 )
 
 const (
@@ -27,17 +26,19 @@ const (
 // so an indexed section never changes.
 type bloomIndex struct {
 	db       ethdb.Database
+	section  uint64 // blocks
 	indexer  *core.ChainIndexer
 	requests chan chan *bloombits.Retrieval
 	quit     chan struct{}
 	workers  sync.WaitGroup
 }
 
-func newBloomIndex(db ethdb.Database, bc *core.BlockChain) *bloomIndex {
+func newBloomIndex(db ethdb.Database, bc *core.BlockChain, section uint64) *bloomIndex {
 	const confirmations = 0
 	x := &bloomIndex{
 		db:       db,
-		indexer:  core.NewBloomIndexer(db, ethparams.BloomBitsBlocks, confirmations),
+		section:  section,
+		indexer:  core.NewBloomIndexer(db, section, confirmations),
 		requests: make(chan chan *bloombits.Retrieval),
 		quit:     make(chan struct{}),
 	}
@@ -80,12 +81,12 @@ func (x *bloomIndex) work() {
 
 // read returns one bit of all the blooms in a section, a bit a block.
 func (x *bloomIndex) read(bit uint, section uint64) ([]byte, error) {
-	head := rawdb.ReadCanonicalHash(x.db, (section+1)*ethparams.BloomBitsBlocks-1)
+	head := rawdb.ReadCanonicalHash(x.db, (section+1)*x.section-1)
 	packed, err := rawdb.ReadBloomBits(x.db, bit, section, head)
 	if err != nil {
 		return nil, fmt.Errorf("reading log index, section %d: %w", section, err)
 	}
-	bits, err := bitutil.DecompressBytes(packed, int(ethparams.BloomBitsBlocks/8))
+	bits, err := bitutil.DecompressBytes(packed, int(x.section/8))
 	if err != nil {
 		return nil, fmt.Errorf("unpacking log index, section %d: %w", section, err)
 	}
@@ -95,7 +96,7 @@ func (x *bloomIndex) read(bit uint, section uint64) ([]byte, error) {
 // BloomStatus returns the blocks in a section and how many sections are indexed.
 func (b *backend) BloomStatus() (size, sections uint64) {
 	sections, _, _ = b.bloom.indexer.Sections()
-	return ethparams.BloomBitsBlocks, sections
+	return b.bloom.section, sections
 }
 
 // ServiceFilter connects a query to the index; it ends with the session.

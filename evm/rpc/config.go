@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"time"
 
+	ethparams "github.com/ava-labs/libevm/params"
 	ethrpc "github.com/ava-labs/libevm/rpc"
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -75,6 +76,10 @@ type Config struct {
 	// has transactions, in wei. Default 0.1 gwei.
 	DefaultTip *big.Int
 
+	// bloomSection is how many blocks a section of the log index has: 4096, but
+	// for tests.
+	bloomSection uint64
+
 	// Now is the clock for pending headers. Default time.Now.
 	Now func() time.Time
 	// Logger takes what an operator should know. Default: nothing is logged.
@@ -115,6 +120,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.DefaultTip == nil || c.DefaultTip.Sign() <= 0 {
 		c.DefaultTip = big.NewInt(params.MinBaseFee / 10)
+	}
+	if c.bloomSection == 0 {
+		c.bloomSection = ethparams.BloomBitsBlocks
 	}
 	if c.Now == nil {
 		c.Now = time.Now

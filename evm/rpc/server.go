@@ -96,7 +96,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Serve answers on l until [Server.Close]; then it returns nil. It owns l.
+// Serve answers on l until [Server.Close], even one that came before; then it
+// returns nil. It owns l.
 func (s *Server) Serve(l net.Listener) error {
 	h := &http.Server{
 		Handler:           s,
@@ -109,7 +110,7 @@ func (s *Server) Serve(l net.Listener) error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return errors.Join(errors.New("rpc: server is closed"), l.Close())
+		return l.Close()
 	}
 	s.served = append(s.served, h)
 	s.mu.Unlock()

@@ -68,10 +68,7 @@ func (c *stateCache) put(root common.Hash, st *state.StateDB) *state.StateDB {
 // nearest kept state are executed again, at most replay of them and at most
 // [Config.ReplayBlocks], until ctx ends.
 func (b *backend) stateOf(ctx context.Context, h *types.Header, replay uint64) (*state.StateDB, error) {
-	if st, err := b.bc.StateAt(h.Root); err == nil {
-		return st, nil
-	}
-	if st := b.states.get(h.Root); st != nil {
+	if st := b.kept(h.Root); st != nil {
 		return st, nil
 	}
 	select {
@@ -80,7 +77,7 @@ func (b *backend) stateOf(ctx context.Context, h *types.Header, replay uint64) (
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting to replay blocks up to %v: %w", h.Number, ctx.Err())
 	}
-	if st := b.states.get(h.Root); st != nil {
+	if st := b.kept(h.Root); st != nil {
 		return st, nil // another request has just made it
 	}
 	st, err := b.replay(ctx, h, min(replay, b.cfg.ReplayBlocks))
@@ -88,6 +85,14 @@ func (b *backend) stateOf(ctx context.Context, h *types.Header, replay uint64) (
 		return nil, err
 	}
 	return b.states.put(h.Root, st), nil
+}
+
+// kept returns the state with that root if it needs no replay, else nil.
+func (b *backend) kept(root common.Hash) *state.StateDB {
+	if st, err := b.bc.StateAt(root); err == nil {
+		return st
+	}
+	return b.states.get(root)
 }
 
 // replay makes the state after h from the nearest kept one below it. Nothing is
@@ -114,8 +119,7 @@ func (b *backend) replay(ctx context.Context, h *types.Header, most uint64) (*st
 		if at == nil {
 			return nil, fmt.Errorf("%w: the parent of block %v is missing in the database", ErrStateGone, block.Number())
 		}
-		var err error
-		if st, err = b.bc.StateAt(at.Root); err == nil {
+		if st = b.kept(at.Root); st != nil {
 			break
 		}
 	}
