@@ -21,6 +21,7 @@ import (
 
 	"github.com/pars-network/pars/evm/engine"
 	"github.com/pars-network/pars/params"
+	"github.com/pars-network/pars/precompile"
 )
 
 const genesisTime = 1_790_000_000
@@ -241,6 +242,9 @@ func TestCheckRefuses(t *testing.T) {
 		"a holding of nobody":              func(g *Genesis) { g.Holdings[0].Owner = ids.ShortEmpty },
 		"a main network of 20":             func(g *Genesis) { g.Network = params.Mainnet; g.Validators = testValidators(t, 20) },
 		"a test network of 3":              func(g *Genesis) { g.Network = params.Testnet; g.Validators = testValidators(t, 3) },
+		"a native contract missing":        func(g *Genesis) { delete(g.Alloc, precompile.MLDSAAddress) },
+		"a native contract with storage":   func(g *Genesis) { giveStorage(g) },
+		"other code at a native contract":  func(g *Genesis) { g.Alloc[precompile.MLDSAAddress] = types.Account{Nonce: 1, Code: []byte{2}} },
 		"more holdings than a file may do": func(g *Genesis) { g.Holdings = make([]Holding, MaxHoldings+1) },
 	} {
 		g := devGenesis(t)
@@ -258,6 +262,12 @@ func takeOneWei(g *Genesis) {
 			return
 		}
 	}
+}
+
+func giveStorage(g *Genesis) {
+	a := g.Alloc[precompile.MLDSAAddress]
+	a.Storage = map[common.Hash]common.Hash{{1}: {2}}
+	g.Alloc[precompile.MLDSAAddress] = a
 }
 
 func repeatKey(vs []Validator) []Validator {
@@ -284,6 +294,9 @@ func TestNetworksTakeTheirLeastNumberOfValidators(t *testing.T) {
 }
 
 func TestBuildRefusesAnAllocationOverANativeContract(t *testing.T) {
+	if len(contracts()) == 0 {
+		t.Fatal("the registry gives genesis no accounts")
+	}
 	for at := range contracts() {
 		alloc, err := DevAlloc()
 		if err != nil {

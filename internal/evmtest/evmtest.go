@@ -3,6 +3,7 @@
 package evmtest
 
 import (
+	"fmt"
 	"math/big"
 	"testing"
 
@@ -42,14 +43,23 @@ type Block struct {
 	Parent common.Hash
 }
 
-// New returns an EVM with Cancun rules whose state holds what
-// [precompile.Alloc] puts into genesis, and 10^18 wei for [Caller].
+// New is [Open] for tests.
 func New(tb testing.TB, b Block) *EVM {
 	tb.Helper()
+	e, err := Open(b)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return e
+}
+
+// Open returns an EVM with Cancun rules whose state holds what
+// [precompile.Alloc] puts into genesis, and 10^18 wei for [Caller].
+func Open(b Block) (*EVM, error) {
 	extras.Register()
 	db, err := state.New(types.EmptyRootHash, state.NewDatabase(rawdb.NewMemoryDatabase()), nil)
 	if err != nil {
-		tb.Fatalf("opening an empty state: %v", err)
+		return nil, fmt.Errorf("opening an empty state: %w", err)
 	}
 	for address, account := range precompile.Alloc() {
 		db.SetNonce(address, account.Nonce)
@@ -69,7 +79,7 @@ func New(tb testing.TB, b Block) *EVM {
 	return &EVM{
 		EVM:   vm.NewEVM(ctx, vm.TxContext{Origin: Origin, GasPrice: big.NewInt(1e9)}, db, Config(), vm.Config{}),
 		State: db,
-	}
+	}, nil
 }
 
 // Config is a chain configuration with every fork up to Cancun from genesis on

@@ -43,7 +43,8 @@ const (
 // computes alike and anybody can recompute: SHAKE256 (FIPS 202) over domain,
 // chain id, block number, parent hash, caller and calldata, the domain and the
 // calldata with their length in front (8 bytes, big-endian), numbers as 32
-// bytes, big-endian. Two equal calls by one caller in one block see one stream.
+// bytes, big-endian. The caller is the account whose code makes the call, by
+// whichever call type. Two equal calls by one caller in one block see one stream.
 //
 // It keeps no secret: never draw a key from it that has to stay one.
 func (c *Call) Randomness(domain string) (io.Reader, error) {
@@ -66,8 +67,7 @@ func (c *Call) Randomness(domain string) (io.Reader, error) {
 	_, _ = h.Write(c.Env.ChainConfig().ChainID.FillBytes(number[:]))
 	_, _ = h.Write(c.Env.BlockNumber().FillBytes(number[:]))
 	_, _ = h.Write(header.ParentHash[:])
-	caller := c.Env.Addresses().EVMSemantic.Caller
-	_, _ = h.Write(caller[:])
+	_, _ = h.Write(c.Env.Addresses().Raw.Caller[:])
 	part(c.Input)
 	return h, nil
 }

@@ -19,8 +19,8 @@ import (
 // Gas of a call before its function charges anything: finding the function and
 // decoding the arguments. The figures stand in docs/precompiles/gas.md.
 const (
-	CallGas = 200
-	WordGas = 3 // for each 32 bytes of calldata, the last word counted whole
+	CallGas = 300
+	WordGas = 4 // for each 32 bytes of calldata, the last word counted whole
 )
 
 // The errors that any native contract may revert with, as Solidity sees them;

@@ -70,12 +70,8 @@ func (a Args) List(i int) Args { return a[i].(Args) }
 // nothing left over. It allocates a small multiple of len(data) at most and
 // copies no byte string. Errors are *[MalformedError].
 func Decode(types abi.Arguments, data []byte) (Args, error) {
-	elems := make([]*abi.Type, len(types))
-	for i := range types {
-		elems[i] = &types[i].Type
-	}
 	d := decoder{data: data}
-	args, err := d.sequence(elems)
+	args, err := d.sequence(len(types), func(i int) *abi.Type { return &types[i].Type })
 	if err != nil {
 		return nil, err
 	}
@@ -92,21 +88,22 @@ type decoder struct {
 	end  uint64
 }
 
-// sequence reads values whose heads start at d.end and leaves d.end behind
-// their last tail.
-func (d *decoder) sequence(types []*abi.Type) (Args, error) {
+// sequence reads n values whose heads start at d.end and leaves d.end behind
+// their last tail. The caller has bounded n.
+func (d *decoder) sequence(n int, typeOf func(int) *abi.Type) (Args, error) {
 	base := d.end
 	var heads uint64
-	for _, t := range types {
-		heads += headSize(t)
+	for i := range n {
+		heads += headSize(typeOf(i))
 	}
 	if heads > uint64(len(d.data))-base {
 		return nil, &MalformedError{Offset: uint64(len(d.data)), Reason: reasonShort}
 	}
 	d.end = base + heads
-	args := make(Args, len(types))
+	args := make(Args, n)
 	head := base
-	for i, t := range types {
+	for i := range args {
+		t := typeOf(i)
 		var err error
 		if dynamic(t) {
 			args[i], err = d.tail(t, base, head)
@@ -130,9 +127,9 @@ func (d *decoder) tail(t *abi.Type, base, head uint64) (any, error) {
 	start := d.end
 	switch t.T {
 	case abi.TupleTy:
-		return d.sequence(t.TupleElems)
+		return d.sequence(len(t.TupleElems), func(i int) *abi.Type { return t.TupleElems[i] })
 	case abi.ArrayTy:
-		return d.repeat(t.Elem, uint64(t.Size))
+		return d.sequence(t.Size, func(int) *abi.Type { return t.Elem })
 	}
 	length, ok := d.number(start)
 	if uint64(len(d.data))-start < wordSize {
@@ -144,7 +141,7 @@ func (d *decoder) tail(t *abi.Type, base, head uint64) (any, error) {
 			return nil, &MalformedError{Offset: start, Reason: reasonLength}
 		}
 		d.end = start + wordSize
-		return d.repeat(t.Elem, length)
+		return d.sequence(int(length), func(int) *abi.Type { return t.Elem })
 	}
 	if !ok || length > left {
 		return nil, &MalformedError{Offset: start, Reason: reasonLength}
@@ -159,18 +156,6 @@ func (d *decoder) tail(t *abi.Type, base, head uint64) (any, error) {
 	}
 	d.end = from + padded
 	return d.data[from : from+length : from+length], nil
-}
-
-// repeat reads n values of one type as a sequence; the caller has bounded n.
-func (d *decoder) repeat(elem *abi.Type, n uint64) (Args, error) {
-	if heads := n * headSize(elem); heads > uint64(len(d.data))-d.end {
-		return nil, &MalformedError{Offset: uint64(len(d.data)), Reason: reasonShort}
-	}
-	types := make([]*abi.Type, n)
-	for i := range types {
-		types[i] = elem
-	}
-	return d.sequence(types)
 }
 
 // static reads the value at head, which lies wholly inside the heads.
