@@ -54,3 +54,7 @@ $(TOOLS)/govulncheck:
 .PHONY: bench
 bench: ## the benchmarks that stand beside hot code
 	go test -run '^$$' -bench . -benchmem ./crypto/... ./precompile/... ./evm/... ./session/...
+
+.PHONY: generate
+generate: ## write the Go code of session/api/session.proto again
+	go generate ./session/api
