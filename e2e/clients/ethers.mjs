@@ -4,7 +4,9 @@ import assert from "node:assert/strict";
 import { ContractFactory, JsonRpcProvider, Wallet, WebSocketProvider } from "ethers";
 import { Inbox, key, proxy, store, url, word } from "./common.mjs";
 
-const node = new JsonRpcProvider(url, undefined, { pollingInterval: 50 });
+// ethers answers a repeated question from memory for 250 ms. Here a block may
+// come sooner than that, and an old nonce with it, so the memory is off.
+const node = new JsonRpcProvider(url, undefined, { pollingInterval: 50, cacheTimeout: -1 });
 const wallet = new Wallet(key, node);
 const sent = async (tx) => {
   const receipt = await (await wallet.sendTransaction(tx)).wait();

@@ -11,6 +11,7 @@ import (
 	ethereum "github.com/ava-labs/libevm"
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/common/hexutil"
+	"github.com/ava-labs/libevm/core/rawdb"
 	"github.com/ava-labs/libevm/core/types"
 	ethrpc "github.com/ava-labs/libevm/rpc"
 
@@ -131,7 +132,18 @@ func TestUndecidedBlocksAreInvisible(t *testing.T) {
 			t.Error("the receipts of an undecided block are visible")
 		}
 	}
+	// The moment at which libevm has indexed the block but not yet made it the head.
+	rawdb.WriteTxLookupEntriesByBlock(n.DB, chosen)
+	tx := chosen.Transactions()[0].Hash()
+	for _, method := range []string{"eth_getTransactionByHash", "eth_getTransactionReceipt", "eth_getRawTransactionByHash"} {
+		if got, err := tryCall[any](t, n, method, tx); err != nil || (got != nil && got != "0x") {
+			t.Errorf("%s in an undecided block = %v, %v, want nothing", method, got, err)
+		}
+	}
 	n.Accept(chosen)
+	if got := call[map[string]any](t, n, "eth_getTransactionByHash", tx); got["blockHash"] != chosen.Hash().Hex() {
+		t.Errorf("the accepted transaction = %v, want it in %v", got, chosen.Hash())
+	}
 	if got := call[map[string]any](t, n, "eth_getBlockByHash", chosen.Hash(), true); got == nil {
 		t.Error("the accepted block is not visible")
 	}
