@@ -133,6 +133,7 @@ func TestUndecidedBlocksAreInvisible(t *testing.T) {
 		}
 	}
 	// The moment at which libevm has indexed the block but not yet made it the head.
+	rawdb.WriteCanonicalHash(n.DB, chosen.Hash(), chosen.NumberU64())
 	rawdb.WriteTxLookupEntriesByBlock(n.DB, chosen)
 	tx := chosen.Transactions()[0].Hash()
 	for _, method := range []string{"eth_getTransactionByHash", "eth_getTransactionReceipt", "eth_getRawTransactionByHash"} {
