@@ -231,13 +231,13 @@ func (r *KeyRing) NextRotation() time.Time {
 }
 
 // String hides the keys from logs and error messages.
-func (*KeyRing) String() string { return "identity.KeyRing(hidden)" }
+func (KeyRing) String() string { return "identity.KeyRing(hidden)" }
 
 // GoString hides the keys from %#v.
-func (r *KeyRing) GoString() string { return r.String() }
+func (r KeyRing) GoString() string { return r.String() }
 
 // Format hides the keys from every verb of package fmt.
-func (r *KeyRing) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) }
+func (r KeyRing) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) }
 
 func newPrekey(rand io.Reader, made, eraseAt time.Time) (prekey, error) {
 	p := prekey{made: made, eraseAt: eraseAt}
