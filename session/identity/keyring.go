@@ -88,7 +88,7 @@ func (r *KeyRing) DeviceID() DeviceID { return DeviceIDOf(r.device.Public()) }
 func (r *KeyRing) Rotate(rand io.Reader, now time.Time) (changed bool, err error) {
 	now = now.UTC().Truncate(time.Second)
 	if n := len(r.signed); n == 0 || !now.Before(r.signed[n-1].made.Add(Week)) {
-		p, err := newPrekey(rand, now, now.Add(Week+Lifetime+MaxTTL))
+		p, err := newPrekey(rand, now, now.Add(Week)) // a bundle with it will put this off
 		if err != nil {
 			return false, err
 		}
@@ -262,7 +262,7 @@ func newMailbox(rand io.Reader, now time.Time) (MailboxKey, error) {
 	if err != nil {
 		return MailboxKey{}, err
 	}
-	return MailboxKey{Key: key, Made: now, EraseAt: now.Add(MailboxPeriod + Lifetime + MaxTTL)}, nil
+	return MailboxKey{Key: key, Made: now, EraseAt: now.Add(MailboxPeriod)}, nil
 }
 
 func (p *prekey) key() (*kem.PrivateKey, error) { return kem.NewPrivateKey(p.seed[:]) }
