@@ -1,7 +1,7 @@
-// Package evmtest makes a Pars chain in memory for tests: real headers, seals and
+// Package chaintest makes a Pars chain in memory for tests: real headers, seals and
 // execution by evm/engine and libevm, one proposer, and a clock that moves only
 // when a block is made.
-package evmtest
+package chaintest
 
 import (
 	"crypto/ecdsa"
@@ -111,7 +111,7 @@ func New(tb testing.TB) *Chain {
 func Key(i int) *ecdsa.PrivateKey {
 	seed := make([]byte, 8)
 	binary.BigEndian.PutUint64(seed, uint64(i))
-	k, err := crypto.ToECDSA(crypto.Keccak256([]byte("evmtest"), seed))
+	k, err := crypto.ToECDSA(crypto.Keccak256([]byte("chaintest"), seed))
 	if err != nil {
 		panic(err) // one in 2^128, and the same in every run
 	}
