@@ -36,7 +36,7 @@ func (a *app) showQR(ctx context.Context, card string) error {
 	defer tick.Stop()
 	for i := 0; ; i = (i + 1) % len(pictures) {
 		const home = "\x1b[H\x1b[2J"
-		fmt.Fprint(a.sys.Stdout, home)
+		_, _ = fmt.Fprint(a.sys.Stdout, home)
 		a.print(pictures[i])
 		a.print(a.say(msgQRFrame, a.digits(strconv.Itoa(i+1)), a.digits(strconv.Itoa(len(pictures)))))
 		a.print(a.say(msgQRStop))
