@@ -75,12 +75,12 @@ func (vm *VM) build(ctx context.Context) (*Block, error) {
 		return vm.reissue(sealed)
 	}
 	// The engine may ask for an event that was due on another parent.
-	wait, err := vm.untilBuild(ctx)
+	ready, _, err := vm.nextBuild(ctx)
 	if err != nil {
 		return nil, err
 	}
 	nowMs := vm.nowMs()
-	if from := engine.EarliestMs(engine.TimeMs(parent), rank); wait > 0 || nowMs < from {
+	if from := engine.EarliestMs(engine.TimeMs(parent), rank); !ready || nowMs < from {
 		return nil, fmt.Errorf("%w: rank %d on a parent of %d ms at %d ms", ErrNotDue, rank, engine.TimeMs(parent), nowMs)
 	}
 	return vm.buildOn(ctx, parent, nowMs)

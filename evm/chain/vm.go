@@ -47,14 +47,14 @@ var _ block.ChainVM = (*VM)(nil)
 type Clock interface {
 	// Now returns the current time.
 	Now() time.Time
-	// After delivers the time once d has passed.
-	After(d time.Duration) <-chan time.Time
+	// At delivers the time once it is t or later.
+	At(t time.Time) <-chan time.Time
 }
 
 type systemClock struct{}
 
-func (systemClock) Now() time.Time                         { return time.Now() }
-func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+func (systemClock) Now() time.Time                  { return time.Now() }
+func (systemClock) At(t time.Time) <-chan time.Time { return time.After(time.Until(t)) }
 
 // VM is one chain. The zero value is ready for Initialize.
 type VM struct {
