@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ava-labs/avalanchego/snow/consensus/snowman"
+	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core"
 	"github.com/ava-labs/libevm/core/state"
 	"github.com/ava-labs/libevm/core/txpool"
@@ -43,7 +44,7 @@ func (vm *VM) BuildBlock(ctx context.Context) (snowman.Block, error) {
 	if err != nil {
 		if !errors.Is(err, ErrNotDue) {
 			vm.mu.Lock()
-			vm.retryAt = vm.Clock.Now().Add(buildBackOff)
+			vm.retryAt, vm.workOn = vm.Clock.Now().Add(buildBackOff), common.Hash{}
 			vm.mu.Unlock()
 		}
 		return nil, err

@@ -34,7 +34,7 @@ func (vm *VM) openPool() error {
 		for {
 			select {
 			case <-added:
-				vm.stir()
+				vm.noteArrival()
 			case <-quit:
 				return
 			}

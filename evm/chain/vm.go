@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ava-labs/avalanchego/database"
@@ -31,6 +32,7 @@ import (
 	snowcommon "github.com/ava-labs/avalanchego/snow/engine/common"
 	"github.com/ava-labs/avalanchego/snow/engine/snowman/block"
 	"github.com/ava-labs/avalanchego/snow/validators"
+	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core"
 	"github.com/ava-labs/libevm/core/txpool"
 	"github.com/ava-labs/libevm/core/types"
@@ -89,15 +91,18 @@ type VM struct {
 
 	wake chan struct{} // one token: something WaitForEvent looks at has changed
 
+	arrived atomic.Bool // a transaction came since hasWork last began to look
+
 	mu         sync.Mutex // guards all below
 	accepted   *types.Header
 	acceptedAt time.Time // when this process accepted last, or entered normal operation
 	preferred  *types.Header
 	processing map[ids.ID]*Block // verified, not decided
 	normal     bool
-	startTip   uint64    // accepted height on entering normal operation
-	seenMs     uint64    // when work was first seen, or engine.NoWork
-	retryAt    time.Time // a failed build is not tried again before
+	startTip   uint64      // accepted height on entering normal operation
+	workOn     common.Hash // parent on which work has been found
+	seenMs     uint64      // when work was first seen, or engine.NoWork
+	retryAt    time.Time   // a failed build is not tried again before
 }
 
 // Initialize opens the chain in sctx.ChainDataDir, executes again what a crash

@@ -60,6 +60,7 @@ func (vm *VM) WaitForEvent(ctx context.Context) (snowcommon.Message, error) {
 func (vm *VM) nextBuild(ctx context.Context) (ready bool, at time.Time, err error) {
 	vm.mu.Lock()
 	normal, parent, retryAt := vm.normal, vm.preferred, vm.retryAt
+	work := vm.workOn == parent.Hash()
 	vm.mu.Unlock()
 	if !normal {
 		return false, never, nil
@@ -75,11 +76,14 @@ func (vm *VM) nextBuild(ctx context.Context) (ready bool, at time.Time, err erro
 		return false, never, nil
 	}
 	now := vm.nowMs()
-	work, waiting, err := vm.hasWork(parent, now)
-	if err != nil {
-		return false, never, err
+	waiting := false
+	if !work {
+		vm.arrived.Store(false)
+		if work, waiting, err = vm.hasWork(parent, now); err != nil {
+			return false, never, err
+		}
 	}
-	seen := vm.noteWork(work, now)
+	seen := vm.noteWork(work, parent, now)
 	due := max(engine.BuildAt(engine.TimeMs(parent), now, seen, rank), uint64(max(0, retryAt.UnixMilli())))
 	if due <= now {
 		return true, time.Time{}, nil
@@ -90,18 +94,35 @@ func (vm *VM) nextBuild(ctx context.Context) (ready bool, at time.Time, err erro
 	return false, time.UnixMilli(int64(due)), nil
 }
 
-// noteWork remembers when work was first seen and returns that time, or
-// engine.NoWork.
-func (vm *VM) noteWork(work bool, nowMs uint64) uint64 {
+// noteWork remembers whether there is work on parent and since when, and returns
+// that time, or engine.NoWork.
+func (vm *VM) noteWork(work bool, parent *types.Header, nowMs uint64) uint64 {
 	vm.mu.Lock()
 	defer vm.mu.Unlock()
-	switch {
-	case !work:
-		vm.seenMs = engine.NoWork
-	case vm.seenMs == engine.NoWork:
+	if !work {
+		vm.workOn, vm.seenMs = common.Hash{}, engine.NoWork
+		if vm.arrived.Load() { // while hasWork was looking
+			vm.stir()
+		}
+		return engine.NoWork
+	}
+	vm.workOn = parent.Hash()
+	if vm.seenMs == engine.NoWork {
 		vm.seenMs = nowMs
 	}
 	return vm.seenMs
+}
+
+// noteArrival wakes WaitForEvent for a new transaction, unless it knows of work
+// already: looking through a large pool for each transaction would cost more
+// than executing them.
+func (vm *VM) noteArrival() {
+	vm.arrived.Store(true)
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	if vm.seenMs == engine.NoWork {
+		vm.stir()
+	}
 }
 
 // hasWork reports whether a child of parent built now could include a

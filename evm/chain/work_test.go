@@ -224,3 +224,25 @@ func TestABuilderNeverStampsAheadOfItsClock(t *testing.T) {
 		t.Errorf("the block is stamped %d, the clock says %d", got, net.clock.ms())
 	}
 }
+
+// A transaction that arrives while the pool is being looked through must not be
+// missed until the next heartbeat.
+func TestAnArrivalDuringTheLookIsNotMissed(t *testing.T) {
+	net := newTestNet(t, 1, genesis.Options{})
+	n := net.node(0).start()
+	parent := n.Preferred()
+	n.noteWork(true, parent, 1)
+	<-n.wake        // of SetState
+	n.noteArrival() // known work: no need to wake
+	select {
+	case <-n.wake:
+		t.Error("an arrival woke a builder that knows of work")
+	default:
+	}
+	n.noteWork(false, parent, 1)
+	select {
+	case <-n.wake:
+	default:
+		t.Error("the arrival was forgotten")
+	}
+}
