@@ -1,7 +1,7 @@
-// Package evmtest makes a Pars chain in memory for tests: real headers, seals and
+// Package chaintest makes a Pars chain in memory for tests: real headers, seals and
 // execution by evm/engine and libevm, one proposer, and a clock that moves only
 // when a block is made.
-package evmtest
+package chaintest
 
 import (
 	"crypto/ecdsa"
@@ -94,7 +94,7 @@ func New(tb testing.TB) *Chain {
 	}
 	cache := core.DefaultCacheConfigWithScheme(rawdb.HashScheme)
 	cache.SnapshotLimit = 0
-	c.BlockChain, err = core.NewBlockChain(c.DB, cache, genesis, nil, c.Engine, vm.Config{}, nil, nil)
+	c.BlockChain, err = core.NewBlockChain(c.DB, cache, genesis, nil, c.Engine, vm.Config{}, nil, new(uint64))
 	must(tb, err)
 	pool := legacypool.DefaultConfig
 	pool.Journal = ""
@@ -111,7 +111,7 @@ func New(tb testing.TB) *Chain {
 func Key(i int) *ecdsa.PrivateKey {
 	seed := make([]byte, 8)
 	binary.BigEndian.PutUint64(seed, uint64(i))
-	k, err := crypto.ToECDSA(crypto.Keccak256([]byte("evmtest"), seed))
+	k, err := crypto.ToECDSA(crypto.Keccak256([]byte("chaintest"), seed))
 	if err != nil {
 		panic(err) // one in 2^128, and the same in every run
 	}
