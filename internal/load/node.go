@@ -25,6 +25,7 @@ const connections = 256
 // counts as done.
 type node struct {
 	http    *ethclient.Client
+	idle    func() // closes connections that http keeps open
 	ws      *ethclient.Client
 	signer  types.Signer
 	chainID uint64
@@ -61,7 +62,7 @@ func dial(ctx context.Context, c Config) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting to %s: %w", c.HTTP, err)
 	}
-	n := &node{http: ethclient.NewClient(client), waiting: make(map[common.Hash]func(receipt))}
+	n := &node{http: ethclient.NewClient(client), idle: transport.CloseIdleConnections, waiting: make(map[common.Hash]func(receipt))}
 	id, err := n.http.ChainID(ctx)
 	if err != nil {
 		n.close()
@@ -80,6 +81,7 @@ func dial(ctx context.Context, c Config) (*node, error) {
 
 func (n *node) close() {
 	n.http.Close()
+	n.idle()
 	if n.ws != nil {
 		n.ws.Close()
 	}
