@@ -134,7 +134,7 @@ func TestPublicKeyRoundTrip(t *testing.T) {
 
 func TestPrivateKeyNeverPrints(t *testing.T) {
 	k := seeded(t, 5)
-	hex, decimal := fmt.Sprintf("%x", k.Seed()), strings.Trim(fmt.Sprint(k.Seed()[:4]), "[]")
+	hex, decimal := fmt.Sprintf("%x", k.Seed()), strings.Trim(fmt.Sprintf("%d", k.Seed()[:4]), "[]")
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 		for _, v := range []any{k, struct{ K *PrivateKey }{k}} {
 			if out := fmt.Sprintf(verb, v); strings.Contains(out, hex[:16]) || strings.Contains(out, decimal) {

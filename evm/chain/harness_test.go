@@ -188,6 +188,12 @@ func (net *testNet) node(index int) *testNode {
 
 // open starts the node's VM; the error is Initialize's.
 func (n *testNode) open() error {
+	n.prepare()
+	return n.initialize()
+}
+
+// prepare makes a VM that is not initialized, and its context.
+func (n *testNode) prepare() {
 	ctx := snowtest.Context(n.net.tb, testBlockchain)
 	ctx.NetworkID, ctx.ChainDataDir = params.Dev.ID, n.dir
 	ctx.NodeID, ctx.PublicKey = n.net.ids[n.index], n.net.keys[n.index].PublicKey()
@@ -199,11 +205,14 @@ func (n *testNode) open() error {
 			return n.net.set, nil
 		},
 	}
-	n.VM = &VM{Clock: n.net.clock}
+	n.VM = &VM{Clock: n.net.clock, sctx: ctx}
 	if n.store != nil {
 		n.openStore = func(string, Config) (ethdb.Database, error) { return rawdb.NewDatabase(keepOpen{n.store}), nil }
 	}
-	return n.Initialize(context.Background(), ctx, nil, n.net.genesis, nil, []byte(n.config), nil, n.sender)
+}
+
+func (n *testNode) initialize() error {
+	return n.Initialize(context.Background(), n.sctx, nil, n.net.genesis, nil, []byte(n.config), nil, n.sender)
 }
 
 // keepOpen keeps a memory store across restarts.

@@ -1054,14 +1054,17 @@ type Contact struct {
 	SessionId string                 `protobuf:"bytes,1,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	Name      string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Words that two people compare out of band to know that nobody swapped
-	// the card. Both see the same words.
+	// the card. Both see the same words. Only GetContact and AddContact compute
+	// them, which takes some tenths of a second.
 	SafetyWords     string `protobuf:"bytes,3,opt,name=safety_words,json=safetyWords,proto3" json:"safety_words,omitempty"`
 	AddedAtMs       int64  `protobuf:"varint,4,opt,name=added_at_ms,json=addedAtMs,proto3" json:"added_at_ms,omitempty"`
 	CardExpiresAtMs int64  `protobuf:"varint,5,opt,name=card_expires_at_ms,json=cardExpiresAtMs,proto3" json:"card_expires_at_ms,omitempty"`
 	// Whether this person wrote first and was not accepted by AddContact yet.
 	Request bool `protobuf:"varint,6,opt,name=request,proto3" json:"request,omitempty"`
 	// Whether the person's answer has proved that they hold their keys.
-	Confirmed     bool `protobuf:"varint,7,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	Confirmed bool `protobuf:"varint,7,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	// The same as digits, for who does not read English.
+	SafetyDigits  string `protobuf:"bytes,8,opt,name=safety_digits,json=safetyDigits,proto3" json:"safety_digits,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1143,6 +1146,13 @@ func (x *Contact) GetConfirmed() bool {
 		return x.Confirmed
 	}
 	return false
+}
+
+func (x *Contact) GetSafetyDigits() string {
+	if x != nil {
+		return x.SafetyDigits
+	}
+	return ""
 }
 
 type ListContactsRequest struct {
@@ -2025,7 +2035,7 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"b\n" +
 	"\x12AddContactResponse\x122\n" +
 	"\acontact\x18\x01 \x01(\v2\x18.pars.session.v1.ContactR\acontact\x12\x18\n" +
-	"\aupdated\x18\x02 \x01(\bR\aupdated\"\xe4\x01\n" +
+	"\aupdated\x18\x02 \x01(\bR\aupdated\"\x89\x02\n" +
 	"\aContact\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x12\n" +
@@ -2034,7 +2044,8 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\vadded_at_ms\x18\x04 \x01(\x03R\taddedAtMs\x12+\n" +
 	"\x12card_expires_at_ms\x18\x05 \x01(\x03R\x0fcardExpiresAtMs\x12\x18\n" +
 	"\arequest\x18\x06 \x01(\bR\arequest\x12\x1c\n" +
-	"\tconfirmed\x18\a \x01(\bR\tconfirmed\"\x15\n" +
+	"\tconfirmed\x18\a \x01(\bR\tconfirmed\x12#\n" +
+	"\rsafety_digits\x18\b \x01(\tR\fsafetyDigits\"\x15\n" +
 	"\x13ListContactsRequest\"L\n" +
 	"\x14ListContactsResponse\x124\n" +
 	"\bcontacts\x18\x01 \x03(\v2\x18.pars.session.v1.ContactR\bcontacts\"%\n" +

@@ -99,6 +99,14 @@ type Message struct {
 	Body []byte
 }
 
+// String describes the message without its content, so that no log shows it.
+func (m Message) String() string {
+	return fmt.Sprintf("envelope.Message(%s %s, %d bytes hidden)", m.Kind, m.ID, len(m.Body))
+}
+
+// Format hides the content from every verb of package fmt.
+func (m Message) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(m.String())) }
+
 type messageWire struct {
 	_            struct{} `cbor:",toarray"`
 	Version      uint64

@@ -62,7 +62,7 @@ type OneTimeGoneError struct {
 	ReplayTag  Tag
 	Prekey     identity.PrekeyID
 
-	again again
+	again *again
 }
 
 // Error implements error.

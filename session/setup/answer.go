@@ -94,7 +94,7 @@ func (a *Accepted) Answer(rand io.Reader, now time.Time, msg envelope.Message, t
 		return nil, nil, fmt.Errorf("setup: the sender's ratchet key: %w", err)
 	}
 
-	s := a.schedule
+	s := a.schedule.clone()
 	b, err := s.headerBox(env.Header(), nonce)
 	if err != nil {
 		return nil, nil, err
@@ -121,16 +121,16 @@ type again struct {
 	hash [digest.Size]byte
 }
 
-func newAgain(s *schedule, identityBox []byte) again {
-	return again{key: s.export(labelAgain), hash: digest.Sum(labelAgain, s.hash[:], identityBox)}
+func newAgain(s *schedule, identityBox []byte) *again {
+	return &again{key: s.export(labelAgain), hash: digest.Sum(labelAgain, s.hash[:], identityBox)}
 }
 
-func (g again) box(header, nonce []byte) (*box, error) {
+func (g *again) box(header, nonce []byte) (*box, error) {
 	data := digest.Sum(labelAgain, g.hash[:], header)
 	return newBox(g.key[:], nonce, data[:])
 }
 
-func (g again) seal(rand io.Reader, now time.Time, mailbox identity.MailboxID, msg envelope.Message, ttl time.Duration) ([]byte, error) {
+func (g *again) seal(rand io.Reader, now time.Time, mailbox identity.MailboxID, msg envelope.Message, ttl time.Duration) ([]byte, error) {
 	message, err := msg.Bytes()
 	if err != nil {
 		return nil, err

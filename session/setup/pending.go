@@ -19,7 +19,7 @@ type Pending struct {
 	device     identity.DeviceID
 	message    envelope.MessageID
 	schedule   *schedule
-	again      again
+	again      *again
 	ratchet    *kem.PrivateKey
 }
 
@@ -62,7 +62,7 @@ func (p *Pending) Open(raw []byte, device *kem.PrivateKey) (*Reply, error) {
 	if identity.DeviceIDOf(device.Public()) != p.device {
 		return nil, ErrRefused
 	}
-	s := &schedule{chain: append([]byte(nil), p.schedule.chain...), hash: p.schedule.hash}
+	s := p.schedule.clone()
 	nonce, header := env.Sealed[:nonceSize], env.Header()
 	b, err := s.headerBox(header, nonce)
 	if err != nil {
@@ -184,7 +184,7 @@ func ParsePending(data []byte) (*Pending, error) {
 	}
 	return &Pending{
 		tag: w.Tag, peer: w.Peer, peerDevice: w.PeerDevice, device: w.Device, message: w.Message,
-		schedule: &schedule{chain: w.Chain, hash: w.Hash}, again: again{key: w.AgainKey, hash: w.AgainHash}, ratchet: ratchet,
+		schedule: &schedule{chain: w.Chain, hash: w.Hash}, again: &again{key: w.AgainKey, hash: w.AgainHash}, ratchet: ratchet,
 	}, nil
 }
 

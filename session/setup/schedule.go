@@ -42,6 +42,10 @@ type schedule struct {
 
 func newSchedule() *schedule { return &schedule{chain: []byte(labelSalt)} }
 
+func (s *schedule) clone() *schedule {
+	return &schedule{chain: slices.Clone(s.chain), hash: s.hash}
+}
+
 // absorb replaces the transcript hash by one over itself and fields.
 func (s *schedule) absorb(label string, fields ...any) {
 	s.hash = digest.Sum(label, append([]any{s.hash[:]}, fields...)...)
