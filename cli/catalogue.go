@@ -1,0 +1,163 @@
+package cli
+
+// The texts for people. Arguments that are ids, paths or foreign text come in
+// already isolated.
+const (
+	msgUnreachable key = iota
+	msgYourID
+	msgPhraseIntro
+	msgPhraseNext
+	msgRestored
+	msgRestoreAsk
+	msgNoIdentity
+	msgCreated
+	msgLink
+	msgCardWritten
+	msgCardNext
+	msgContactAdded
+	msgContactUpdated
+	msgContactRemoved
+	msgContactRenamed
+	msgNoContacts
+	msgSafety
+	msgSafetyHow
+	msgConfirmed
+	msgUnconfirmed
+	msgRequest
+	msgExpires
+	msgStateQueued
+	msgStateStored
+	msgStateDelivered
+	msgStateFailed
+	msgStateReceived
+	msgTo
+	msgFrom
+	msgNoMessages
+	msgNotDelivered
+	msgFailed
+	msgNetwork
+	msgDataDir
+	msgPeerID
+	msgAddress
+	msgPeers
+	msgQueued
+	msgProtected
+	msgUnprotected
+	msgSince
+	msgNoPeers
+	msgOutbound
+	msgInbound
+	msgQRStop
+	msgQRFrame
+	msgErrNoIdentity
+	msgErrIdentityExists
+	msgErrPhrase
+	msgErrCard
+	msgErrCardAltered
+	msgErrCardExpired
+	msgErrCardFuture
+	msgErrOwnCard
+	msgErrNoContact
+	msgErrNameTaken
+	msgErrBadName
+	msgErrBadText
+	msgErrFull
+	numTexts
+)
+
+// reasons maps what the daemon's errors carry in [ReasonHeader] to texts.
+var reasons = map[string]key{
+	"no-identity":     msgErrNoIdentity,
+	"identity-exists": msgErrIdentityExists,
+	"phrase":          msgErrPhrase,
+	"card":            msgErrCard,
+	"card-altered":    msgErrCardAltered,
+	"card-expired":    msgErrCardExpired,
+	"card-future":     msgErrCardFuture,
+	"own-card":        msgErrOwnCard,
+	"no-contact":      msgErrNoContact,
+	"name-taken":      msgErrNameTaken,
+	"name":            msgErrBadName,
+	"text":            msgErrBadText,
+	"full":            msgErrFull,
+}
+
+// catalogue holds every text, English then Persian. Persian spelling needs the
+// zero width non-joiner, which is easier to read in place than escaped.
+var catalogue = [numTexts][2]string{ //nolint:staticcheck // ST1018, see above
+	msgUnreachable: {
+		"no sessiond answers at %s; start it with: %s",
+		"هیچ sessiond در %s پاسخ نمی‌دهد؛ با این فرمان آن را اجرا کنید: %s",
+	},
+	msgYourID: {"Your Session ID: %s", "شناسهٔ شما: %s"},
+	msgPhraseIntro: {
+		"Your 24 words. Write them on paper, in order: they are the only way to restore this identity, and whoever has them is you.",
+		"۲۴ واژهٔ شما. آن‌ها را به‌ترتیب روی کاغذ بنویسید: تنها راه بازیابی این هویت همین است و هر کس آن‌ها را داشته باشد به جای شماست.",
+	},
+	msgPhraseNext:  {"Next, give others your contact card: %s", "گام بعد، کارت تماس خود را به دیگران بدهید: %s"},
+	msgRestored:    {"Restored. Your Session ID: %s", "بازیابی شد. شناسهٔ شما: %s"},
+	msgRestoreAsk:  {"Type the 24 words, then Enter:", "۲۴ واژه را بنویسید و Enter بزنید:"},
+	msgNoIdentity:  {"There is no identity yet: %s", "هنوز هویتی ساخته نشده است: %s"},
+	msgCreated:     {"Made on: %s", "ساخته‌شده در: %s"},
+	msgLink:        {"Link: %s", "پیوند: %s"},
+	msgCardWritten: {"Your contact card is in %s. It is not secret: send it on any way you like.", "کارت تماس شما در %s است. محرمانه نیست: از هر راهی که خواستید بفرستید."},
+	msgCardNext: {
+		"Who has it adds it with: %s",
+		"گیرنده آن را با این فرمان می‌افزاید: %s",
+	},
+	msgContactAdded:   {"Added %s, %s", "افزوده شد: %s، %s"},
+	msgContactUpdated: {"Took the newer card of %s, %s", "کارت تازهٔ %s جایگزین شد، %s"},
+	msgContactRemoved: {"Removed %s, %s", "حذف شد: %s، %s"},
+	msgContactRenamed: {"Renamed to %s, %s", "نام تازه: %s، %s"},
+	msgNoContacts:     {"No contacts yet: %s", "هنوز مخاطبی نیست: %s"},
+	msgSafety:         {"Safety words: %s", "رقم‌های ایمنی: %s"},
+	msgSafetyHow: {
+		"Both of you see the same words. Compare them in person or by voice before you trust this contact.",
+		"هر دو نفر رقم‌های یکسان می‌بینید. پیش از اعتماد، آن‌ها را حضوری یا با صدا مقایسه کنید.",
+	},
+	msgConfirmed:      {"confirmed", "تأییدشده"},
+	msgUnconfirmed:    {"not yet confirmed", "هنوز تأیید نشده"},
+	msgRequest:        {"request: not in your contacts", "درخواست: در مخاطبان شما نیست"},
+	msgExpires:        {"Card valid until: %s", "اعتبار کارت تا: %s"},
+	msgStateQueued:    {"queued", "در صف"},
+	msgStateStored:    {"stored %s of %s", "ذخیره‌شده %s از %s"},
+	msgStateDelivered: {"delivered", "تحویل‌شده"},
+	msgStateFailed:    {"failed: %s", "ناموفق: %s"},
+	msgStateReceived:  {"received", "دریافت‌شده"},
+	msgTo:             {"to %s", "به %s"},
+	msgFrom:           {"from %s", "از %s"},
+	msgNoMessages:     {"No messages yet.", "هنوز پیامی نیست."},
+	msgNotDelivered: {
+		"not delivered within %s; it stays %s and sessiond keeps trying",
+		"در %s تحویل نشد؛ وضعیت آن %s می‌ماند و sessiond به تلاش ادامه می‌دهد",
+	},
+	msgFailed:      {"the message failed: %s", "پیام ناموفق بود: %s"},
+	msgNetwork:     {"Network: %s", "شبکه: %s"},
+	msgDataDir:     {"Data folder: %s", "پوشهٔ داده: %s"},
+	msgPeerID:      {"Peer id: %s", "شناسهٔ گره: %s"},
+	msgAddress:     {"Address: %s", "نشانی: %s"},
+	msgPeers:       {"Peers: %s", "گره‌های متصل: %s"},
+	msgQueued:      {"Messages in the queue: %s", "پیام‌های در صف: %s"},
+	msgProtected:   {"The data folder has a passphrase.", "پوشهٔ داده گذرواژه دارد."},
+	msgUnprotected: {"Warning: the data folder has no passphrase; set one with: %s", "هشدار: پوشهٔ داده گذرواژه ندارد؛ با این فرمان بگذارید: %s"},
+	msgSince:       {"Running since: %s", "در حال کار از: %s"},
+	msgNoPeers:     {"No peers: give sessiond a --bootstrap address.", "هیچ گرهی متصل نیست: به sessiond یک نشانی --bootstrap بدهید."},
+	msgOutbound:    {"outbound", "خروجی"},
+	msgInbound:     {"inbound", "ورودی"},
+	msgQRStop:      {"Hold the other device before the screen until it has every part. Ctrl-C stops.", "دستگاه دیگر را جلوی صفحه نگه دارید تا همهٔ بخش‌ها را بخواند. Ctrl-C پایان می‌دهد."},
+	msgQRFrame:     {"part %s of %s", "بخش %s از %s"},
+
+	msgErrNoIdentity:     {"there is no identity yet", "هنوز هویتی ساخته نشده است؛ parsctl identity create"},
+	msgErrIdentityExists: {"there is an identity already", "هویتی از پیش وجود دارد"},
+	msgErrPhrase:         {"these are not the words of an identity", "این واژه‌ها عبارت بازیابی نیستند"},
+	msgErrCard:           {"this is not a contact card", "این کارت تماس نیست"},
+	msgErrCardAltered:    {"the card was altered", "کارت دست‌کاری شده است؛ نسخهٔ تازه‌ای بخواهید"},
+	msgErrCardExpired:    {"the card has expired", "مهلت کارت گذشته است؛ کارت تازه بخواهید"},
+	msgErrCardFuture:     {"the card is from the future", "تاریخ کارت در آینده است؛ یکی از دو ساعت درست نیست"},
+	msgErrOwnCard:        {"this is your own card", "این کارت خودتان است"},
+	msgErrNoContact:      {"there is no such contact", "چنین مخاطبی نیست؛ نخست کارت او را بیفزایید"},
+	msgErrNameTaken:      {"another contact has that name", "مخاطب دیگری این نام را دارد"},
+	msgErrBadName:        {"a name can't look like this", "نام پذیرفتنی نیست"},
+	msgErrBadText:        {"the text is empty or too long", "متن خالی یا بیش از اندازه بلند است"},
+	msgErrFull:           {"there is no room", "جا نیست"},
+}

@@ -1,0 +1,144 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pars-network/pars/session/api"
+	"github.com/pars-network/pars/session/delivery"
+	"github.com/pars-network/pars/session/messenger"
+	"github.com/pars-network/pars/session/store"
+)
+
+// nodeKeyFile is the file of a persistent link key, in the data folder.
+const nodeKeyFile = "node.key"
+
+// Daemon is a running session node.
+type Daemon struct {
+	cfg       Config
+	started   time.Time
+	store     *store.Store
+	messenger *messenger.Messenger
+	link      *link
+	server    *server
+
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	once   sync.Once
+	// stopping is closed when the end begins, done when it is over.
+	stopping, done chan struct{}
+	err            error
+}
+
+// Start starts a node. ctx bounds the start and, once it is cancelled, the node
+// too. Errors match [ErrConfig], [ErrListen] or those of package store; their
+// text says what to do.
+func Start(ctx context.Context, cfg Config) (*Daemon, error) {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{cfg: cfg, started: cfg.Clock.Now(), stopping: make(chan struct{}), done: make(chan struct{})}
+	d.store, err = store.Open(store.Config{
+		Dir: cfg.DataDir, NetworkID: cfg.Network.ID, Passphrase: cfg.Passphrase, Argon2: cfg.Argon2,
+		Rand: cfg.Rand, Logger: cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := d.start(ctx); err != nil {
+		return nil, errors.Join(err, d.store.Close())
+	}
+	return d, nil
+}
+
+func (d *Daemon) start(ctx context.Context) error {
+	if err := closeFolder(d.cfg.DataDir); err != nil {
+		return err
+	}
+	var err error
+	d.messenger, err = messenger.Open(messenger.Config{Store: d.store, Clock: d.cfg.Clock, Rand: d.cfg.Rand, Logger: d.cfg.Logger})
+	if err != nil {
+		return err
+	}
+	receiver := delivery.NewReceiver(d.messenger, delivery.Limits{Now: d.cfg.Clock.Now})
+	if d.link, err = newLink(d.cfg, receiver, d.messenger.PeerConnected); err != nil {
+		return err
+	}
+	if d.server, err = newServer(ctx, d.cfg, d.handler()); err != nil {
+		return errors.Join(err, d.link.close())
+	}
+	ctx, d.cancel = context.WithCancel(ctx)
+	d.work.Go(func() { d.messenger.Run(ctx, d.link) })
+	d.work.Go(func() { d.link.bootstrap.Run(ctx) })
+	go func() {
+		select {
+		case <-ctx.Done():
+			d.stop(nil)
+		case err := <-d.server.failed:
+			d.stop(fmt.Errorf("serving the API: %w", err))
+		case <-d.done:
+		}
+	}()
+	return nil
+}
+
+// stop ends everything: first what brings work in, then what does it, then the
+// store.
+func (d *Daemon) stop(cause error) {
+	d.once.Do(func() {
+		close(d.stopping)
+		err := errors.Join(cause, d.server.close())
+		d.cancel()
+		d.work.Wait()
+		d.err = errors.Join(err, d.link.close(), d.store.Close())
+		close(d.done)
+	})
+}
+
+// Close stops the node and waits until everything is on disk.
+func (d *Daemon) Close() error {
+	d.stop(nil)
+	return d.err
+}
+
+// Done is closed when the node has stopped.
+func (d *Daemon) Done() <-chan struct{} { return d.done }
+
+// Err tells why the node stopped, nil if it was asked to. It may be called once
+// Done is closed.
+func (d *Daemon) Err() error { return d.err }
+
+// Multiaddrs returns the addresses under which others reach this node, each
+// ending in /p2p/Qm....
+func (d *Daemon) Multiaddrs() []string { return d.link.multiaddrs() }
+
+// PeerID returns the id of the link key, "Qm...".
+func (d *Daemon) PeerID() string { return d.link.host.ID().String() }
+
+// SessionID returns the identity's Session ID, empty until there is one.
+func (d *Daemon) SessionID() string {
+	i, err := d.messenger.Identity()
+	if err != nil {
+		return ""
+	}
+	return i.ID.String()
+}
+
+// APISocket returns the path of the API's unix socket.
+func (d *Daemon) APISocket() string { return d.cfg.APISocket }
+
+// HTTPAddr returns the loopback address of the API, empty if there is none.
+func (d *Daemon) HTTPAddr() string { return d.server.httpAddr }
+
+// TokenFile returns the path of the file with the bearer token for HTTPAddr.
+func (d *Daemon) TokenFile() string { return api.TokenFile(d.cfg.DataDir) }
+
+// DataDir returns the absolute path of the data folder.
+func (d *Daemon) DataDir() string { return d.cfg.DataDir }
+
+// Protected reports whether a passphrase protects the data folder.
+func (d *Daemon) Protected() bool { return d.store.Protected() }

@@ -1,0 +1,173 @@
+package program
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+	"github.com/pars-network/pars/params"
+	"github.com/pars-network/pars/session/api"
+	"github.com/pars-network/pars/session/daemon"
+	"github.com/spf13/pflag"
+)
+
+const envPrefix = "PARS_SESSION_"
+
+// settings is what sessiond can be told. Each comes from its flag, else from
+// PARS_SESSION_<NAME>, else from the TOML file, else it is the default.
+type settings struct {
+	network, datadir, api, http, config string
+	listen, bootstrap                   []string
+	persistentKey                       bool
+	passphraseFile                      string
+	logLevel, logFormat                 string
+	json                                bool
+}
+
+// file is the TOML file. Its keys are the names of the flags.
+type file struct {
+	Network           *string   `toml:"network"`
+	DataDir           *string   `toml:"datadir"`
+	Listen            *[]string `toml:"listen"`
+	Bootstrap         *[]string `toml:"bootstrap"`
+	API               *string   `toml:"api"`
+	HTTP              *string   `toml:"http"`
+	PersistentNodeKey *bool     `toml:"persistent-node-key"`
+	PassphraseFile    *string   `toml:"passphrase-file"`
+	JSON              *bool     `toml:"json"`
+	Log               struct {
+		Level  *string `toml:"level"`
+		Format *string `toml:"format"`
+	} `toml:"log"`
+}
+
+func (s *settings) addTo(f *pflag.FlagSet) {
+	f.StringVar(&s.network, "network", params.Mainnet.Name, "network to join: pars, pars-testnet or pars-dev")
+	f.StringVar(&s.datadir, "datadir", "", "folder for everything that is kept (default ~/.pars/session)")
+	f.StringArrayVar(&s.listen, "listen", nil, fmt.Sprintf("multiaddr to listen on, repeatable (default /ip4/0.0.0.0/tcp/%[1]d and /ip6/::/tcp/%[1]d)", params.SessionPort))
+	f.StringArrayVar(&s.bootstrap, "bootstrap", nil, "multiaddr of a node to keep a link to, ending in /p2p/Qm..., repeatable")
+	f.StringVar(&s.api, "api", "", "path of the API's unix socket (default api.sock in the data folder)")
+	f.StringVar(&s.http, "http", "", "serve the API on this loopback address too, behind the token in api.token; off when empty")
+	f.BoolVar(&s.persistentKey, "persistent-node-key", false, "keep the peer id over restarts, for nodes that others bootstrap from")
+	f.StringVar(&s.passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the data folder")
+	f.StringVar(&s.logLevel, "log.level", "info", "debug, info, warn or error")
+	f.StringVar(&s.logFormat, "log.format", "text", "text or json")
+	f.BoolVar(&s.json, "json", false, "print what is ready as one line of JSON")
+	f.StringVar(&s.config, "config", "", "TOML file with these settings, named as the flags")
+}
+
+// complete fills in what no flag said.
+func (s *settings) complete(f *pflag.FlagSet, getenv func(string) string) error {
+	if v := getenv(envPrefix + "CONFIG"); v != "" && !f.Changed("config") {
+		s.config = v
+	}
+	if s.config != "" {
+		if err := s.fromFile(f); err != nil {
+			return err
+		}
+	}
+	var failed error
+	f.VisitAll(func(flag *pflag.Flag) {
+		name := envPrefix + strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(flag.Name))
+		v := getenv(name)
+		if flag.Changed || v == "" || failed != nil || flag.Name == "help" {
+			return
+		}
+		if list, ok := flag.Value.(pflag.SliceValue); ok {
+			failed = list.Replace(strings.Split(v, ","))
+		} else {
+			failed = flag.Value.Set(v)
+		}
+		if failed != nil {
+			failed = fmt.Errorf("%w: %s: %w", daemon.ErrConfig, name, failed)
+		}
+	})
+	if failed != nil || s.datadir != "" {
+		return failed
+	}
+	dir, err := api.DefaultDataDir()
+	if err != nil {
+		return fmt.Errorf("%w: %w", daemon.ErrConfig, err)
+	}
+	s.datadir = dir
+	return nil
+}
+
+func (s *settings) fromFile(f *pflag.FlagSet) error {
+	var c file
+	meta, err := toml.DecodeFile(s.config, &c)
+	if err != nil {
+		return fmt.Errorf("%w: --config %s: %w", daemon.ErrConfig, s.config, err)
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return fmt.Errorf("%w: --config %s: unknown key %q; the keys are the names of the flags, see sessiond --help", daemon.ErrConfig, s.config, unknown[0].String())
+	}
+	take(f, "network", &s.network, c.Network)
+	take(f, "datadir", &s.datadir, c.DataDir)
+	take(f, "listen", &s.listen, c.Listen)
+	take(f, "bootstrap", &s.bootstrap, c.Bootstrap)
+	take(f, "api", &s.api, c.API)
+	take(f, "http", &s.http, c.HTTP)
+	take(f, "persistent-node-key", &s.persistentKey, c.PersistentNodeKey)
+	take(f, "passphrase-file", &s.passphraseFile, c.PassphraseFile)
+	take(f, "json", &s.json, c.JSON)
+	take(f, "log.level", &s.logLevel, c.Log.Level)
+	take(f, "log.format", &s.logFormat, c.Log.Format)
+	return nil
+}
+
+// take uses a value of the file where no flag was given.
+func take[T any](f *pflag.FlagSet, flag string, to, value *T) {
+	if value != nil && !f.Changed(flag) {
+		*to = *value
+	}
+}
+
+// daemonConfig is what the settings mean, but for the passphrase.
+func (s *settings) daemonConfig(logs io.Writer) (daemon.Config, error) {
+	network, err := params.NetworkByName(s.network)
+	if err != nil {
+		return daemon.Config{}, fmt.Errorf("%w: --network: %w", daemon.ErrConfig, err)
+	}
+	logger, err := s.logger(logs)
+	if err != nil {
+		return daemon.Config{}, err
+	}
+	return daemon.Config{
+		Network: network, DataDir: s.datadir, Listen: s.listen, Bootstrap: s.bootstrap,
+		PersistentNodeKey: s.persistentKey, APISocket: s.api, HTTP: s.http, Logger: logger,
+	}, nil
+}
+
+func (s *settings) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return nil, fmt.Errorf("%w: --log.level %q, want debug, info, warn or error", daemon.ErrConfig, s.logLevel)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	switch s.logFormat {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, opts)), nil
+	default:
+		return nil, fmt.Errorf("%w: --log.format %q, want text or json", daemon.ErrConfig, s.logFormat)
+	}
+}
+
+// readPassphraseFile returns the first line of a file.
+func readPassphraseFile(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: --passphrase-file: %w", daemon.ErrConfig, err)
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	line = strings.TrimSuffix(line, "\r")
+	if line == "" {
+		return nil, fmt.Errorf("%w: --passphrase-file %s: its first line is empty", daemon.ErrConfig, path)
+	}
+	return []byte(line), nil
+}
