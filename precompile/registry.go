@@ -17,6 +17,7 @@ import (
 // Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
 var (
 	P256VerifyAddress = common.BytesToAddress([]byte{0x01, 0x00})
+	MLKEMAddress      = common.BytesToAddress([]byte{0x06, 0x01})
 	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
 )
 
@@ -46,6 +47,7 @@ type Entry struct {
 // for its code first, so its account stays empty, as it is on every other chain.
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
+	native(MLKEMAddress, 0, pq.MLKEM),
 	native(MLDSAAddress, 0, pq.MLDSA),
 }
 

@@ -94,7 +94,7 @@ func New(tb testing.TB) *Chain {
 	}
 	cache := core.DefaultCacheConfigWithScheme(rawdb.HashScheme)
 	cache.SnapshotLimit = 0
-	c.BlockChain, err = core.NewBlockChain(c.DB, cache, genesis, nil, c.Engine, vm.Config{}, nil, nil)
+	c.BlockChain, err = core.NewBlockChain(c.DB, cache, genesis, nil, c.Engine, vm.Config{}, nil, new(uint64))
 	must(tb, err)
 	pool := legacypool.DefaultConfig
 	pool.Journal = ""

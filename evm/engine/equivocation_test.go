@@ -47,7 +47,9 @@ func TestEquivocationAcquits(t *testing.T) {
 	id := NewEquivocation(a, b).Proposer()
 	key := w.keys[id].PublicKey()
 	other := w.keys[w.proposer(w.parent(), 1)].PublicKey()
-	elsewhere := w.child(a, 0)
+	elsewhere := types.CopyHeader(b)
+	elsewhere.ParentHash[0] ^= 1
+	elsewhere = w.seal(elsewhere, id)
 	byOther := w.child(w.parent(), 1)
 	unsigned := types.CopyHeader(b)
 	edit(t, unsigned, func(x *Extra) { x.Seal[95] ^= 1 })

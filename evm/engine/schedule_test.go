@@ -125,6 +125,17 @@ func TestOrderAtTheEdges(t *testing.T) {
 	}
 }
 
+// With a total just above 2^63 nearly half of all draws are dropped.
+func TestOrderDropsBiasedDraws(t *testing.T) {
+	set := weighted(t, 1<<62, 1<<62, 1)
+	for i := range byte(64) {
+		seed := common.Hash{i}
+		if got, want := Order(seed, set), plainOrder(seed, set); !slices.Equal(got, want) {
+			t.Errorf("Order(seed %d) = %v, want %v", i, got, want)
+		}
+	}
+}
+
 // Each validator must lead as often as its stake says, and follow as often as the
 // draw without replacement says. The seeds are fixed, so the test is not random;
 // 99.99 % of honest samples lie below the bound.

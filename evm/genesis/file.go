@@ -111,6 +111,18 @@ type holding struct {
 // unknown and repeated fields, trailing data, files above [MaxFileLen] bytes and
 // values that this build can't follow.
 func Parse(b []byte) (*Genesis, error) {
+	g, err := read(b)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.Check(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// read is Parse without Check.
+func read(b []byte) (*Genesis, error) {
 	if len(b) > MaxFileLen {
 		return nil, fmt.Errorf("%w: got %d bytes, want at most %d", ErrFile, len(b), MaxFileLen)
 	}
@@ -123,11 +135,7 @@ func Parse(b []byte) (*Genesis, error) {
 	if err := dec.Decode(&f); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	g, err := f.genesis()
-	if err != nil {
-		return nil, err
-	}
-	return g, g.Check()
+	return f.genesis()
 }
 
 // Bytes returns the canonical file: fixed order of fields, sorted accounts, two
