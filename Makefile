@@ -34,7 +34,7 @@ test-full: test ## the gate, then the long tests: many processes, many seeds, lo
 	PARS_TEST_FULL=1 go test -timeout 120m ./...
 
 .PHONY: deps
-deps: $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard contracts/package.json e2e/clients/package.json)) ## install the Node packages that tests and contracts use
+deps: $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard contracts/package.json e2e/clients/package.json spec/check/package.json)) ## install the Node packages that tests and contracts use
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	npm ci --prefix $* --no-audit --no-fund --loglevel=error
