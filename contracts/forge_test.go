@@ -1,0 +1,154 @@
+package contracts_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/ava-labs/libevm/accounts/abi"
+
+	"github.com/pars-network/pars/internal/vectors"
+)
+
+// forge runs Foundry's forge, which `make deps` installs, and fails the test
+// with its output when it fails.
+func forge(tb testing.TB, args ...string) {
+	tb.Helper()
+	bin := filepath.Join("node_modules", ".bin", "forge")
+	if _, err := os.Stat(bin); err != nil {
+		tb.Fatalf("%v: run `make deps` first", err)
+	}
+	cmd := exec.CommandContext(tb.Context(), bin, args...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		tb.Fatalf("forge %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+var build sync.Once
+
+// artifact is what forge makes of a contract.
+type artifact struct {
+	ABI  abi.ABI
+	Code []byte
+}
+
+// compiled returns the artifact of contract name in file src/….sol.
+func compiled(tb testing.TB, file, name string) artifact {
+	tb.Helper()
+	build.Do(func() { forge(tb, "build") })
+	raw, err := os.ReadFile(filepath.Join("out", filepath.Base(file), name+".json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var out struct {
+		ABI      json.RawMessage `json:"abi"`
+		Bytecode struct {
+			Object string `json:"object"`
+		} `json:"bytecode"`
+	}
+	if err := json.Unmarshal(raw, &out); err != nil {
+		tb.Fatal(err)
+	}
+	parsed, err := abi.JSON(bytes.NewReader(out.ABI))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	code, err := hex.DecodeString(strings.TrimPrefix(out.Bytecode.Object, "0x"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return artifact{ABI: parsed, Code: code}
+}
+
+// outside is a running tools/noble.mjs.
+type outside struct {
+	requests *json.Encoder
+	answers  *bufio.Scanner
+}
+
+// noble starts @noble/post-quantum, an implementation in TypeScript.
+func noble(tb testing.TB) *outside {
+	tb.Helper()
+	// The test's own context ends before the clean-up below, which waits for
+	// node to read the end of its input.
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), "node", filepath.Join("tools", "noble.mjs"))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		tb.Fatalf("starting node: %v", err)
+	}
+	tb.Cleanup(func() {
+		_ = in.Close()
+		if err := cmd.Wait(); err != nil {
+			tb.Errorf("tools/noble.mjs: %v", err)
+		}
+	})
+	answers := bufio.NewScanner(out)
+	answers.Buffer(nil, 1<<20)
+	return &outside{requests: json.NewEncoder(in), answers: answers}
+}
+
+// nobleRequest is a line to tools/noble.mjs; byte strings are in hex.
+type nobleRequest struct {
+	Set     string `json:"set"`
+	Seed    string `json:"seed"`
+	Message string `json:"message,omitempty"`
+	Context string `json:"context,omitempty"`
+	M       string `json:"m,omitempty"`
+}
+
+// nobleAnswer is a line from it.
+type nobleAnswer struct {
+	PK  vectors.Hex `json:"pk"`
+	SK  vectors.Hex `json:"sk"`
+	Sig vectors.Hex `json:"sig"`
+	CT  vectors.Hex `json:"ct"`
+	SS  vectors.Hex `json:"ss"`
+}
+
+func (o *outside) ask(tb testing.TB, request nobleRequest) (answer nobleAnswer) {
+	tb.Helper()
+	if err := o.requests.Encode(request); err != nil {
+		tb.Fatal(err)
+	}
+	if !o.answers.Scan() {
+		tb.Fatalf("tools/noble.mjs ended: %v", o.answers.Err())
+	}
+	if err := json.Unmarshal(o.answers.Bytes(), &answer); err != nil {
+		tb.Fatal(err)
+	}
+	return answer
+}
+
+// sign makes a key pair of a signature set ("ml_dsa87") from seed and signs
+// message under the context ctx.
+func (o *outside) sign(tb testing.TB, set string, seed, message, ctx []byte) (pk, sk, sig []byte) {
+	tb.Helper()
+	a := o.ask(tb, nobleRequest{
+		Set: set, Seed: hex.EncodeToString(seed), Message: hex.EncodeToString(message), Context: hex.EncodeToString(ctx),
+	})
+	return a.PK, a.SK, a.Sig
+}
+
+// encapsulate makes a key pair of a KEM set ("ml_kem512") from seed and
+// encapsulates with the randomness m.
+func (o *outside) encapsulate(tb testing.TB, set string, seed, m []byte) (pk, sk, ct, ss []byte) {
+	tb.Helper()
+	a := o.ask(tb, nobleRequest{Set: set, Seed: hex.EncodeToString(seed), M: hex.EncodeToString(m)})
+	return a.PK, a.SK, a.CT, a.SS
+}

@@ -1,0 +1,125 @@
+package chain
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	avametrics "github.com/ava-labs/avalanchego/api/metrics"
+	"github.com/ava-labs/libevm/core/types"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/pars-network/pars/evm/engine"
+)
+
+// metrics are the chain's Prometheus series, all named pars_chain_*.
+type metrics struct {
+	registry *prometheus.Registry
+
+	built, rejected, equivocations, reissued prometheus.Counter
+	buildFailed, verifyFailed                *prometheus.CounterVec
+	height, replayed, pending, queued        prometheus.Gauge
+	txs, gas                                 prometheus.Counter
+	buildSeconds, verifySeconds              prometheus.Histogram
+	acceptSeconds, commitSeconds             prometheus.Histogram
+}
+
+const (
+	metricsNamespace = "pars"
+	metricsSubsystem = "chain"
+)
+
+func newMetrics(to avametrics.MultiGatherer) (*metrics, error) {
+	m := &metrics{registry: prometheus.NewRegistry()}
+	counter := func(name, help string) prometheus.Counter {
+		c := prometheus.NewCounter(prometheus.CounterOpts{Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help})
+		m.registry.MustRegister(c)
+		return c
+	}
+	counters := func(name, help string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help}, []string{"reason"})
+		m.registry.MustRegister(c)
+		return c
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help})
+		m.registry.MustRegister(g)
+		return g
+	}
+	seconds := func(name, help string) prometheus.Histogram {
+		h := prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help, Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)})
+		m.registry.MustRegister(h)
+		return h
+	}
+	m.built = counter("blocks_built_total", "Blocks this node built and sealed.")
+	m.reissued = counter("blocks_reissued_total", "Sealed blocks this node sent again from its guard.")
+	m.rejected = counter("blocks_rejected_total", "Verified blocks that consensus rejected.")
+	m.equivocations = counter("equivocations_total", "Proofs of a proposer that sealed two blocks on one parent.")
+	m.txs = counter("transactions_total", "Transactions in accepted blocks.")
+	m.gas = counter("gas_total", "Gas of accepted blocks.")
+	m.buildFailed = counters("builds_failed_total", "Builds that gave no block, by reason.")
+	m.verifyFailed = counters("verifies_failed_total", "Blocks not verified, by reason.")
+	m.height = gauge("height", "Height of the last accepted block.")
+	m.replayed = gauge("replayed_blocks", "Blocks executed again at start-up.")
+	m.pending = gauge("pool_pending", "Executable transactions in the pool.")
+	m.queued = gauge("pool_queued", "Transactions in the pool that wait for an earlier nonce.")
+	m.buildSeconds = seconds("build_seconds", "Time to build and seal a block.")
+	m.verifySeconds = seconds("verify_seconds", "Time to verify a block.")
+	m.acceptSeconds = seconds("accept_seconds", "Time to accept a block.")
+	m.commitSeconds = seconds("commit_seconds", "Time to write the state to disk.")
+	if err := to.Register("pars_chain", m.registry); err != nil {
+		return nil, fmt.Errorf("registering metrics: %w", err)
+	}
+	return m, nil
+}
+
+func (m *metrics) verified(err error, took time.Duration) {
+	if err != nil {
+		m.verifyFailed.WithLabelValues(reasonOf(err)).Inc()
+		return
+	}
+	m.verifySeconds.Observe(took.Seconds())
+}
+
+func (m *metrics) accepted(h *types.Header, txs int, took time.Duration) {
+	m.height.Set(float64(h.Number.Uint64()))
+	m.txs.Add(float64(txs))
+	m.gas.Add(float64(h.GasUsed))
+	m.acceptSeconds.Observe(took.Seconds())
+}
+
+func (m *metrics) builtBlock(err error, took time.Duration) {
+	if err != nil {
+		m.buildFailed.WithLabelValues(reasonOf(err)).Inc()
+		return
+	}
+	m.built.Inc()
+	m.buildSeconds.Observe(took.Seconds())
+}
+
+// reasonOf sorts an error into one of a few labels.
+func reasonOf(err error) string {
+	for _, r := range []struct {
+		err   error
+		label string
+	}{
+		{engine.ErrTooEarly, "too_early"},
+		{engine.ErrPChainAhead, "pchain_ahead"},
+		{engine.ErrProposer, "proposer"},
+		{engine.ErrOutOfTurn, "out_of_turn"},
+		{engine.ErrSignature, "signature"},
+		{engine.ErrEmptyBlock, "empty"},
+		{ErrOrphan, "orphan"},
+		{ErrNotExecuted, "not_executed"},
+		{ErrNoWork, "no_work"},
+		{ErrNotDue, "not_due"},
+		{ErrGuardWait, "guard_wait"},
+		{ErrGuardFloor, "guard_floor"},
+		{errNotProposer, "not_proposer"},
+	} {
+		if errors.Is(err, r.err) {
+			return r.label
+		}
+	}
+	return "other"
+}

@@ -1,0 +1,142 @@
+// Command gasbench measures what each native contract costs in time beside what
+// it costs in gas, with ecrecover as the yardstick: a nanosecond of a native
+// contract must not be cheaper than a nanosecond of ecrecover, which every
+// Ethereum client has priced at 3,000 gas.
+//
+// `make bench-precompiles` runs it for the default and the portable build and
+// writes both tables into docs/precompiles/gas.md.
+package main
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/ava-labs/libevm/common"
+	"github.com/ava-labs/libevm/core/vm"
+	"golang.org/x/sys/cpu"
+
+	"github.com/pars-network/pars/internal/evmtest"
+)
+
+// call is one measured call.
+type call struct {
+	name    string
+	address common.Address
+	input   []byte
+	// reverts is set for a call that has to end in a revert.
+	reverts bool
+}
+
+// figure is what a call came to: the fastest round, and the gas.
+type figure struct {
+	call
+	perOp time.Duration
+	gas   uint64
+}
+
+func main() {
+	rounds := flag.Int("rounds", 15, "how many `rounds`; the fastest of each call counts")
+	slice := flag.Duration("slice", 20*time.Millisecond, "how `long` a call is repeated in a round")
+	write := flag.String("write", "", "`file` whose table is replaced, between <!-- name --> and <!-- /name -->")
+	name := flag.String("name", "default", "`name` of the build: default or portable")
+	flag.Parse()
+	if err := run(*rounds, *slice, *write, *name); err != nil {
+		fmt.Fprintln(os.Stderr, "gasbench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(rounds int, slice time.Duration, write, name string) error {
+	figures, err := measure(rounds, slice)
+	if err != nil {
+		return err
+	}
+	table, cheap := render(name, figures)
+	fmt.Print(table)
+	if write != "" {
+		if err := replace(write, name, table); err != nil {
+			return err
+		}
+	}
+	if len(cheap) > 0 && name == "default" {
+		return fmt.Errorf("cheaper per nanosecond than ecrecover: %v; raise their gas", cheap)
+	}
+	return nil
+}
+
+// measure interleaves the calls, so that a busy machine slows all of them.
+func measure(rounds int, slice time.Duration) ([]figure, error) {
+	calls, err := allCalls()
+	if err != nil {
+		return nil, err
+	}
+	e, err := evmtest.Open(evmtest.Block{})
+	if err != nil {
+		return nil, err
+	}
+	figures := make([]figure, len(calls))
+	for i, c := range calls {
+		_, used, err := e.Do(vm.Call, c.address, c.input, evmtest.Gas)
+		if c.reverts != errors.Is(err, vm.ErrExecutionReverted) || (err != nil && !c.reverts) {
+			return nil, fmt.Errorf("%s: %w, want a revert: %t", c.name, err, c.reverts)
+		}
+		figures[i] = figure{call: c, gas: used, perOp: time.Hour}
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for range rounds {
+		for i, c := range calls {
+			runtime.GC()
+			n := 0
+			start := cpuTime()
+			for cpuTime()-start < slice || n == 0 {
+				_, _, _ = e.Do(vm.Call, c.address, c.input, evmtest.Gas)
+				n++
+			}
+			figures[i].perOp = min(figures[i].perOp, (cpuTime()-start)/time.Duration(n))
+		}
+	}
+	return figures, nil
+}
+
+// render makes the table, and lists the calls that are cheaper than ecrecover,
+// the first of the figures.
+func render(name string, figures []figure) (table string, cheap []string) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "Build %q, %s, %s/%s, AVX2 %t, %d cores.\n\n", name, runtime.Version(), runtime.GOOS, runtime.GOARCH, cpu.X86.HasAVX2, runtime.NumCPU())
+	fmt.Fprintln(&b, "| call | ns/op | gas | ns per gas | of ecrecover's | least gas | 30 M gas of it |")
+	fmt.Fprintln(&b, "|---|--:|--:|--:|--:|--:|--:|")
+	yardstick := float64(figures[0].perOp) / float64(figures[0].gas)
+	for _, f := range figures {
+		perGas := float64(f.perOp) / float64(f.gas)
+		fmt.Fprintf(&b, "| %s | %d | %d | %.2f | %.2f | %.0f | %.0f ms |\n",
+			f.name, f.perOp.Nanoseconds(), f.gas, perGas, perGas/yardstick, float64(f.perOp)/yardstick, perGas*30)
+		if perGas > yardstick {
+			cheap = append(cheap, f.name)
+		}
+	}
+	return b.String(), cheap
+}
+
+// replace puts table between the two marks of the file.
+func replace(path, name, table string) error {
+	old, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	from, to := fmt.Appendf(nil, "<!-- %s -->\n", name), fmt.Appendf(nil, "<!-- /%s -->", name)
+	i, j := bytes.Index(old, from), bytes.Index(old, to)
+	if i < 0 || j < i {
+		return fmt.Errorf("%s: no %s before %s", path, bytes.TrimSpace(from), to)
+	}
+	var b bytes.Buffer
+	b.Write(old[:i+len(from)])
+	b.WriteString(table)
+	b.Write(old[j:])
+	return os.WriteFile(path, b.Bytes(), 0o644)
+}

@@ -1,0 +1,109 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/big"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/pars-network/pars/evm/genesis"
+	"github.com/pars-network/pars/node/keys"
+	"github.com/pars-network/pars/params"
+)
+
+// devTerm is how long the single validator of a development network serves:
+// longer than any development folder lives.
+const devTerm = 50 * 365 * 24 * time.Hour
+
+// devWeight is its stake, in units of 10^-9 of the staking asset.
+const devWeight = 2_000_000_000_000
+
+// devGenesis makes the genesis of a new development network with one
+// validator, at the given time.
+func devGenesis(k *keys.Keys, gasLimit uint64, now time.Time) (*genesis.Genesis, error) {
+	proof, err := k.Proof()
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := genesis.DevAccounts()
+	if err != nil {
+		return nil, err
+	}
+	alloc, err := genesis.DevAlloc()
+	if err != nil {
+		return nil, err
+	}
+	g, err := genesis.Build(params.Dev, []genesis.Validator{{
+		NodeID: k.Node, PublicKey: proof.PublicKey, ProofOfPossession: proof.ProofOfPossession,
+		Weight: devWeight, EndTime: uint64(now.Add(devTerm).Unix()), Owner: accounts[0].Owner,
+	}}, alloc, uint64(now.Unix()), genesis.Options{GasLimit: gasLimit})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrGenesis, err)
+	}
+	return g, nil
+}
+
+// devAccounts lists the accounts that g funds and whose keys are known.
+func devAccounts(g *genesis.Genesis) ([]Account, error) {
+	known, err := genesis.DevAccounts()
+	if err != nil {
+		return nil, err
+	}
+	var out []Account
+	for _, k := range known {
+		a, ok := g.Alloc[k.Address]
+		if !ok || a.Balance == nil || a.Balance.Sign() == 0 {
+			continue
+		}
+		out = append(out, Account{
+			Address: k.Address.Hex(), PrivateKey: fmt.Sprintf("0x%x", k.PrivateKey),
+			Balance: a.Balance.String(), Tokens: tokens(a.Balance),
+		})
+	}
+	return out, nil
+}
+
+// tokens renders wei as whole tokens, with what is left of one behind the point.
+func tokens(wei *big.Int) string {
+	whole, rest := new(big.Int).QuoRem(wei, big.NewInt(1_000_000_000_000_000_000), new(big.Int))
+	if rest.Sign() == 0 {
+		return whole.String()
+	}
+	return strings.TrimRight(fmt.Sprintf("%s.%018d", whole, rest), "0")
+}
+
+// ReadGenesis reads and checks a genesis.json.
+func ReadGenesis(path string) (*genesis.Genesis, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, Usage(fmt.Errorf("there is no file %s; name a genesis.json, or make one with `parsd genesis build`", path))
+	}
+	if err != nil {
+		return nil, Usage(fmt.Errorf("reading the genesis: %w", err))
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, genesis.MaxFileLen+1))
+	if err != nil {
+		return nil, Usage(fmt.Errorf("reading the genesis: %w", err))
+	}
+	g, err := genesis.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrGenesis, path, err)
+	}
+	return g, nil
+}
+
+// networkGenesis finds the genesis that --network means.
+func networkGenesis(network string) (*genesis.Genesis, error) {
+	switch network {
+	case "":
+		return nil, Usage(errors.New("--network is needed: a genesis.json file, pars or pars-testnet; for a network of your own on this machine use `parsd --dev`"))
+	case params.Mainnet.Name, params.Testnet.Name:
+		return nil, Usage(fmt.Errorf("%s has no published genesis yet; get the genesis.json from whoever runs the network and give its path: --network genesis.json", network))
+	}
+	return ReadGenesis(network)
+}

@@ -1,0 +1,109 @@
+// Package precompile is the registry of Pars' native contracts: the one list of
+// their addresses, names, activation times and code.
+package precompile
+
+import (
+	"math/big"
+
+	"github.com/ava-labs/libevm/accounts/abi"
+	"github.com/ava-labs/libevm/common"
+	"github.com/ava-labs/libevm/core/types"
+	"github.com/ava-labs/libevm/core/vm"
+
+	"github.com/pars-network/pars/precompile/contract"
+	"github.com/pars-network/pars/precompile/pq"
+)
+
+// Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
+var (
+	P256VerifyAddress = common.BytesToAddress([]byte{0x01, 0x00})
+	MLKEMAddress      = common.BytesToAddress([]byte{0x06, 0x01})
+	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
+)
+
+// Entry is one native contract. Entries are immutable.
+type Entry struct {
+	Address common.Address
+	// Name is what people call it: "ML-DSA".
+	Name string
+	// Since is the block time, in Unix seconds, from which the contract is
+	// active; 0 is from genesis on.
+	Since uint64
+	// ABI is nil for a contract that takes raw bytes instead of the Solidity ABI.
+	ABI *abi.ABI
+	// Stateful contracts keep state or logs under their address and refuse
+	// DELEGATECALL and CALLCODE.
+	Stateful bool
+	// Predeployed accounts have nonce 1 and code 0x01 from genesis on.
+	Predeployed bool
+	// Run is the contract as the EVM runs it.
+	Run vm.PrecompiledContract
+}
+
+// entries lists all contracts by address.
+//
+// P256VERIFY (EIP-7951) is Ethereum's from Osaka on, Cancun rules lack it. Like
+// Ethereum's other precompiles it takes raw bytes and is called without asking
+// for its code first, so its account stays empty, as it is on every other chain.
+var entries = []Entry{
+	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
+	native(MLKEMAddress, 0, pq.MLKEM),
+	native(MLDSAAddress, 0, pq.MLDSA),
+}
+
+var byAddress = func() map[common.Address]*Entry {
+	m := make(map[common.Address]*Entry, len(entries))
+	for i := range entries {
+		m[entries[i].Address] = &entries[i]
+	}
+	return m
+}()
+
+func native(address common.Address, since uint64, c *contract.Contract) Entry {
+	ABI := c.ABI()
+	return Entry{
+		Address: address, Name: c.Name(), Since: since, ABI: &ABI,
+		Stateful: c.Stateful(), Predeployed: true, Run: c.Precompiled(),
+	}
+}
+
+// Entries returns all contracts, also those that are not active yet, by
+// rising address.
+func Entries() []Entry { return append([]Entry(nil), entries...) }
+
+// At returns the contract at address if it is active at the block time, in Unix
+// seconds.
+func At(address common.Address, time uint64) (vm.PrecompiledContract, bool) {
+	e, ok := byAddress[address]
+	if !ok || time < e.Since {
+		return nil, false
+	}
+	return e.Run, true
+}
+
+// Active returns the addresses of the contracts that are active at the block
+// time, in Unix seconds, by rising address.
+func Active(time uint64) []common.Address {
+	var out []common.Address
+	for _, e := range entries {
+		if time >= e.Since {
+			out = append(out, e.Address)
+		}
+	}
+	return out
+}
+
+// Alloc is what genesis gives the addresses of predeployed contracts: nonce 1,
+// without which EIP-158 deletes an account and its storage after a call, and
+// one byte of code, without which Solidity's check of EXTCODESIZE reverts every
+// call. The code never runs. Contracts that become active later are in it too,
+// so that genesis doesn't depend on when they do.
+func Alloc() types.GenesisAlloc {
+	alloc := make(types.GenesisAlloc)
+	for _, e := range entries {
+		if e.Predeployed {
+			alloc[e.Address] = types.Account{Nonce: 1, Code: []byte{0x01}, Balance: new(big.Int)}
+		}
+	}
+	return alloc
+}
