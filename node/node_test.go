@@ -77,6 +77,11 @@ func TestNodeServesAndStops(t *testing.T) {
 			t.Errorf("%s = %s, want %q in it", method, got, want)
 		}
 	}
+	for _, url := range []string{b.HTTP, b.API + "/ext/health"} {
+		if got := allowedOrigin(t, url); got != "" {
+			t.Errorf("%s lets pages of %q call, want none", url, got)
+		}
+	}
 	if err := n.Stop(); err != nil {
 		t.Errorf("Stop() = %v, want nil", err)
 	}
@@ -88,6 +93,23 @@ func TestNodeServesAndStops(t *testing.T) {
 		t.Errorf("a stopped node failed: %v", err)
 	default:
 	}
+}
+
+// allowedOrigin returns the origin that a server allows when a page of another
+// one asks.
+func allowedOrigin(t *testing.T, url string) string {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Origin", "https://evil.example")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	return answer.Header.Get("Access-Control-Allow-Origin")
 }
 
 // call returns the answer to a call without parameters.
