@@ -99,11 +99,11 @@ func TestAnyOrderOfEvents(t *testing.T) {
 					if at != f.to || f.accepted || string(got.Message.Body) != f.body || got.From.ID() != people[f.from].account.ID() {
 						t.Fatalf("accepted by %d, written by %d to %d, before: %v", at, f.from, f.to, f.accepted)
 					}
-					if got.OneTime != nil {
-						if used[*got.OneTime] {
+					if f.oneTime != nil {
+						if used[*f.oneTime] {
 							t.Fatal("a one-time prekey was used twice")
 						}
-						used[*got.OneTime] = true
+						used[*f.oneTime] = true
 					}
 					f.accepted = true
 					ack := envelope.Message{Kind: envelope.Text, Sent: now, Body: []byte("answer to " + f.body)}
