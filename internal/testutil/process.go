@@ -3,6 +3,7 @@ package testutil
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -34,7 +35,8 @@ type Process struct {
 // and what it wrote to standard error is logged if the test failed.
 func Start(tb testing.TB, path string, args ...string) *Process {
 	tb.Helper()
-	p := &Process{tb: tb, cmd: exec.Command(path, args...), lines: make(chan string, 1024), done: make(chan struct{})}
+	// Ended by Cleanup, not by the context: a test's context ends before that.
+	p := &Process{tb: tb, cmd: exec.CommandContext(context.Background(), path, args...), lines: make(chan string, 1024), done: make(chan struct{})}
 	p.cmd.Env = cleanEnviron()
 	p.cmd.Stderr = p
 	out, err := p.cmd.StdoutPipe()
