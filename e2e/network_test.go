@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/ava-labs/libevm/common"
@@ -24,9 +25,12 @@ import (
 // command runs parsd to its end and returns its standard output.
 func command(t *testing.T, args ...string) []byte {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), testutil.Build(t, "parsd"), args...).Output()
+	cmd := exec.CommandContext(t.Context(), testutil.Build(t, "parsd"), args...)
+	var stderr strings.Builder
+	cmd.Env, cmd.Stderr = testutil.Environ(), &stderr
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("parsd %v: %v", args, err)
+		t.Fatalf("parsd %v: %v\n%s", args, err, stderr.String())
 	}
 	return out
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"testing"
 
 	"github.com/ava-labs/avalanchego/api/metrics"
@@ -10,7 +11,6 @@ import (
 	"github.com/ava-labs/avalanchego/vms/rpcchainvm/runtime"
 
 	"github.com/pars-network/pars/internal/testutil"
-	"github.com/pars-network/pars/params"
 )
 
 // untracked measures nobody's use of CPU and disk.
@@ -33,9 +33,13 @@ func TestParsdIsAPluginOfAvalancheGo(t *testing.T) {
 	if !ok {
 		t.Fatalf("the plugin is a %T, want a block.ChainVM", made)
 	}
+	var want struct{ Version string }
+	if err := json.Unmarshal(command(t, "version", "--json"), &want); err != nil {
+		t.Fatal(err)
+	}
 	version, err := vm.Version(t.Context())
-	if err != nil || version != params.Version {
-		t.Errorf("Version() = %q, %v, want %q", version, err, params.Version)
+	if err != nil || version != want.Version {
+		t.Errorf("Version() = %q, %v, want %q", version, err, want.Version)
 	}
 	if err := vm.Shutdown(t.Context()); err != nil {
 		t.Errorf("Shutdown() = %v, want nil", err)
