@@ -512,6 +512,35 @@ func TestIdentityIsRestoredFromItsPhrase(t *testing.T) {
 	}
 }
 
+// Who lost a device and wrote from a new one is answered there, though the card
+// of the old one has prekeys left.
+func TestAnswersFollowThePersonToANewDevice(t *testing.T) {
+	w := newWorld(t)
+	ava, bahar := w.person("ava"), w.person("bahar")
+	ava.knows(bahar)
+	phrase, err := bahar.Phrase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	again := &node{t: t, name: "bahar's new device", wires: w.wires, clock: w.clock, fs: newFS()}
+	again.boot()
+	t.Cleanup(again.close)
+	if _, err := again.RestoreIdentity(phrase); err != nil {
+		t.Fatal(err)
+	}
+	again.knows(ava)
+	ava.start()
+	again.start()
+	m := again.send("ava", "it is me")
+	again.until("delivered", inState(m.Seq, Delivered))
+	m = ava.send("bahar", "welcome back")
+	ava.until("delivered", inState(m.Seq, Delivered))
+	if got := texts(again.list()); !slices.Equal(got, []string{"it is me", "welcome back"}) {
+		t.Errorf("the new device has %q", got)
+	}
+}
+
 // Keys rotate as weeks pass, and messages still arrive.
 func TestRotationOverWeeks(t *testing.T) {
 	w := newWorld(t)
