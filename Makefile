@@ -67,4 +67,5 @@ generate: ## write the Go code of session/api/session.proto again
 .PHONY: bench-precompiles
 bench-precompiles: ## time and gas of every native contract beside ecrecover; rewrites the tables of docs/precompiles/gas.md
 	go run ./internal/gasbench -name default -write docs/precompiles/gas.md
+	GODEBUG=cpu.sha=off go run ./internal/gasbench -name no-sha -write docs/precompiles/gas.md
 	go run -tags purego ./internal/gasbench -name portable -write docs/precompiles/gas.md

@@ -13,8 +13,9 @@ import (
 
 // interfaces names the Solidity interface of each native contract.
 var interfaces = map[string]string{
-	"ML-DSA": "IMLDSA",
-	"ML-KEM": "IMLKEM",
+	"ML-DSA":  "IMLDSA",
+	"ML-KEM":  "IMLKEM",
+	"SLH-DSA": "ISLHDSA",
 }
 
 func TestSolidityIsFormattedAndTested(t *testing.T) {

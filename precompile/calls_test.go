@@ -11,6 +11,7 @@ import (
 	"github.com/ava-labs/libevm/core/vm"
 	"github.com/cloudflare/circl/kem/mlkem/mlkem768"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
+	"github.com/cloudflare/circl/sign/slhdsa"
 
 	"github.com/pars-network/pars/internal/evmtest"
 	"github.com/pars-network/pars/precompile"
@@ -33,6 +34,23 @@ func samples(tb testing.TB) map[common.Address][]sample {
 	if err := errors.Join(mldsa44.SignTo(sk, message, nil, false, sig), mldsa44.SignTo(sk, message, context, false, bound)); err != nil {
 		tb.Fatal(err)
 	}
+	slhPK, slhSK, err := slhdsa.GenerateKey(bytes.NewReader(make([]byte, 48)), slhdsa.SHA2_128f)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	slhSig, err := slhdsa.SignDeterministic(&slhSK, slhdsa.NewMessage(message), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	slhPKBytes, err := slhPK.MarshalBinary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	slhSKBytes, err := slhSK.MarshalBinary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	const slhSet = uint8(slhdsa.SHA2_128f)
 	kemPK, kemSK := mlkem768.NewKeyFromSeed(append(seed[:], seed[:]...))
 	kemPKBytes, kemSKBytes := make([]byte, mlkem768.PublicKeySize), make([]byte, mlkem768.PrivateKeySize)
 	kemPK.Pack(kemPKBytes)
@@ -53,6 +71,14 @@ func samples(tb testing.TB) map[common.Address][]sample {
 			{"verify(bytes,bytes,bytes)", []any{pk.Bytes(), message, sig}},
 			{"verifyWithContext(bytes,bytes,bytes,bytes)", []any{pk.Bytes(), message, bound, context}},
 			{"verifyBatch(bytes[],bytes[],bytes[])", []any{[][]byte{pk.Bytes(), pk.Bytes()}, [][]byte{message, message}, [][]byte{sig, sig}}},
+		},
+		precompile.SLHDSAAddress: {
+			{"keyGen(uint8)", []any{slhSet}},
+			{"keyGen(uint8,bytes)", []any{slhSet, make([]byte, 48)}},
+			{"sign(uint8,bytes,bytes)", []any{slhSet, slhSKBytes, message}},
+			{"signWithContext(uint8,bytes,bytes,bytes)", []any{slhSet, slhSKBytes, message, context}},
+			{"verify(uint8,bytes,bytes,bytes)", []any{slhSet, slhPKBytes, message, slhSig}},
+			{"verifyWithContext(uint8,bytes,bytes,bytes,bytes)", []any{slhSet, slhPKBytes, message, slhSig, []byte{}}},
 		},
 	}
 }

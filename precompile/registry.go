@@ -19,6 +19,7 @@ var (
 	P256VerifyAddress = common.BytesToAddress([]byte{0x01, 0x00})
 	MLKEMAddress      = common.BytesToAddress([]byte{0x06, 0x01})
 	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
+	SLHDSAAddress     = common.BytesToAddress([]byte{0x06, 0x03})
 )
 
 // Entry is one native contract. Entries are immutable.
@@ -49,6 +50,7 @@ var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
 	native(MLKEMAddress, 0, pq.MLKEM),
 	native(MLDSAAddress, 0, pq.MLDSA),
+	native(SLHDSAAddress, 0, pq.SLHDSA),
 }
 
 var byAddress = func() map[common.Address]*Entry {
