@@ -2,7 +2,9 @@ package setup
 
 import (
 	"errors"
+	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -30,6 +32,15 @@ type flight struct {
 // whom it was written to, a one-time prekey is used once, and two sides that
 // finish hold one root.
 func TestAnyOrderOfEvents(t *testing.T) {
+	if os.Getenv("PARS_TEST_FULL") == "" {
+		// A history is dozens of set-ups, slow under the race detector.
+		checks := flag.Lookup("rapid.checks").Value
+		before := checks.String()
+		if err := checks.Set("20"); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = checks.Set(before) }()
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		tb := t
 		now, step := start, 0
