@@ -222,7 +222,7 @@ func banner(sys System, s settings, d *daemon.Daemon) error {
 	}
 	if !d.Protected() {
 		lines = append(lines, [2]string{"warning", "the data folder has no passphrase: who can read it can read your messages and be you;"},
-			[2]string{"", "stop, then: sessiond passphrase --datadir " + d.DataDir()})
+			[2]string{"", "stop, then: sessiond passphrase --network " + s.network + " --datadir " + d.DataDir()})
 	}
 	if _, err := fmt.Fprintf(sys.Stdout, "sessiond %s on %s, ready; Ctrl-C stops it\n", params.Version, s.network); err != nil {
 		return err
