@@ -20,6 +20,17 @@ build: ## build parsd, sessiond and parsctl into bin/
 	go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/parsd ./cmd/parsd
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/ ./cmd/sessiond ./cmd/parsctl
 
+# A package that go-libp2p pulls in reaches into net on Android, which the
+# linker allows with this flag only.
+android/%: XLDFLAGS := -checklinkname=0
+CROSS := linux/amd64 linux/arm64 linux/arm darwin/arm64 windows/amd64 android/arm64
+
+.PHONY: cross $(CROSS)
+cross: $(CROSS) ## build sessiond and parsctl for every system, into bin/SYSTEM/ARCH/
+
+$(CROSS):
+	CGO_ENABLED=0 GOOS=$(@D) GOARCH=$(@F) go build -trimpath -ldflags '$(LDFLAGS) $(XLDFLAGS)' -o $(BIN)/$@/ ./cmd/sessiond ./cmd/parsctl
+
 .PHONY: run
 run: build ## build and start a development node: RPC on 127.0.0.1:8545, funded accounts, a session node
 	@exec $(BIN)/parsd --dev
