@@ -40,7 +40,10 @@ func newReporter(vm *chain.VM, mode Mode, log *slog.Logger) *reporter {
 			case <-r.quit:
 				sum.flush(log, mode)
 				return
-			case <-ended:
+			case err := <-ended:
+				if err != nil {
+					log.Warn("no more reports of accepted blocks", "error", err)
+				}
 				return
 			case <-tick.C:
 				sum.flush(log, mode)
