@@ -36,7 +36,7 @@ func TestLightNodesReachNoEngine(t *testing.T) {
 	}
 }
 
-// The gate builds the 32-bit target, where a constant that does not fit shows;
+// The gate builds for the machine it runs on, as make build does;
 // make test-full builds all six.
 func TestCrossBuilds(t *testing.T) {
 	targets := []string{"linux/amd64"}
