@@ -2,22 +2,24 @@ package e2e
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// filesNamed returns all files called name below dir.
-func filesNamed(t *testing.T, dir, name string) []string {
+// damage overwrites the files below dir whose name begins with prefix.
+func damage(t *testing.T, dir, prefix string) {
 	t.Helper()
-	var found []string
+	damaged := 0
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() && d.Name() == name {
-			found = append(found, path)
+		if err != nil || d.IsDir() || !strings.HasPrefix(d.Name(), prefix) {
+			return err
 		}
-		return err
+		damaged++
+		return os.WriteFile(path, []byte("nonsense"), 0o600)
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err != nil || damaged == 0 {
+		t.Fatalf("damaged %d files %s below %s: %v", damaged, prefix, dir, err)
 	}
-	return found
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/big"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -199,31 +200,26 @@ func TestTwoNodesDontShareAFolder(t *testing.T) {
 	}
 }
 
-func TestDamagedDatabaseIsNamed(t *testing.T) {
-	dir := t.TempDir()
-	p := startDev(t, "--datadir", dir)
-	if code, _ := p.Terminate(); code != 0 {
-		t.Fatalf("exit code = %d, want 0", code)
-	}
-	matches, err := os.ReadDir(dir + "/db")
-	if err != nil || len(matches) == 0 {
-		t.Fatalf("folder db has %v, %v", matches, err)
-	}
-	damaged := 0
-	for _, path := range filesNamed(t, dir+"/db", "CURRENT") {
-		if err := os.WriteFile(path, []byte("nonsense"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		damaged++
-	}
-	if damaged == 0 {
-		t.Fatal("found no database to damage")
-	}
-	again := testutil.Start(t, testutil.Build(t, "parsd"), "--dev", "--http.port", "0", "--datadir", dir)
-	if code := again.Wait(startTime); code != int(node.CodeDataFolder) {
-		t.Errorf("exit code = %d, want %d", code, node.CodeDataFolder)
-	}
-	if text := again.Stderr(); !strings.Contains(text, "engine database can't be opened") || !strings.Contains(text, "move the data folder away") {
-		t.Errorf("it says %q, want what is wrong and what to do", text)
+func TestDamagedDatabasesAreNamed(t *testing.T) {
+	for _, c := range []struct{ name, folder, file, says string }{
+		// The engine's database repairs a damaged manifest by itself.
+		{"the engine's", "db", "CURRENT", "engine database can't be opened"},
+		{"the chain's", "chainData", "MANIFEST", "data folder can't be used: the chain in it can't start"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			p := startDev(t, "--datadir", dir)
+			if code, _ := p.Terminate(); code != 0 {
+				t.Fatalf("exit code = %d, want 0", code)
+			}
+			damage(t, filepath.Join(dir, c.folder), c.file)
+			again := testutil.Start(t, testutil.Build(t, "parsd"), "--dev", "--http.port", "0", "--datadir", dir)
+			if code := again.Wait(startTime); code != int(node.CodeDataFolder) {
+				t.Errorf("exit code = %d, want %d", code, node.CodeDataFolder)
+			}
+			if text := again.Stderr(); !strings.Contains(text, c.says) || !strings.Contains(text, "restore the data folder from a backup") {
+				t.Errorf("it says %q, want %q and what to do", text, c.says)
+			}
+		})
 	}
 }

@@ -42,7 +42,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon": startDaemon, "stop": stopDaemon, "kill": killDaemon, "exits": exits,
-			"watchfor": watchFor, "nowhere": nowhere, "relay": startRelay, "count": count, "setjson": setJSON, "tamper": tamper,
+			"watchfor": watchFor, "nowhere": nowhere, "relay": startRelay, "count": count, "setjson": setJSON, "tamper": tamper, "portof": portOf,
 		},
 	})
 }
@@ -256,6 +256,14 @@ func setJSON(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("no field %s in %v", args[1], object)
 	}
 	ts.Setenv(args[0], value)
+}
+
+// portOf: portof VARIABLE MULTIADDR takes the TCP port.
+func portOf(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 || portPattern.FindStringSubmatch(args[1]) == nil {
+		ts.Fatalf("usage: portof VARIABLE MULTIADDR")
+	}
+	ts.Setenv(args[0], portPattern.FindStringSubmatch(args[1])[1])
 }
 
 // tamper: tamper FILE OUT changes one letter in the middle.

@@ -6,10 +6,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math/big"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,10 +78,14 @@ func (c *fakeClock) Now() time.Time {
 	return c.now
 }
 
-func (c *fakeClock) After(d time.Duration) <-chan time.Time {
+func (c *fakeClock) At(t time.Time) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := waiter{c.now.Add(d), make(chan time.Time, 1)}
+	w := waiter{t, make(chan time.Time, 1)}
+	if !t.After(c.now) {
+		w.ch <- c.now
+		return w.ch
+	}
 	c.waiting = append(c.waiting, w)
 	c.changed.Broadcast()
 	return w.ch
@@ -118,7 +124,7 @@ type testNet struct {
 	keys     []*localsigner.LocalSigner
 	ids      []ids.NodeID
 	set      map[ids.NodeID]*validators.GetValidatorOutput
-	pHeight  uint64 // the P-Chain's current and minimum height
+	pHeight  atomic.Uint64 // the P-Chain's current and minimum height
 	accounts []*ecdsa.PrivateKey
 	nonces   map[common.Address]uint64
 	signer   types.Signer
@@ -199,10 +205,10 @@ func (n *testNode) prepare() {
 	ctx.NodeID, ctx.PublicKey = n.net.ids[n.index], n.net.keys[n.index].PublicKey()
 	ctx.WarpSigner = warp.NewSigner(n.net.keys[n.index], params.Dev.ID, testBlockchain)
 	ctx.ValidatorState = &validatorstest.State{
-		GetMinimumHeightF: func(context.Context) (uint64, error) { return n.net.pHeight, nil },
-		GetCurrentHeightF: func(context.Context) (uint64, error) { return n.net.pHeight, nil },
+		GetMinimumHeightF: func(context.Context) (uint64, error) { return n.net.pHeight.Load(), nil },
+		GetCurrentHeightF: func(context.Context) (uint64, error) { return n.net.pHeight.Load(), nil },
 		GetValidatorSetF: func(context.Context, uint64, ids.ID) (map[ids.NodeID]*validators.GetValidatorOutput, error) {
-			return n.net.set, nil
+			return maps.Clone(n.net.set), nil // as the P-Chain does: gossip changes what it gets
 		},
 	}
 	n.VM = &VM{Clock: n.net.clock, sctx: ctx}
@@ -303,10 +309,24 @@ func leader(nodes []*testNode) *testNode {
 func (n *testNode) due() {
 	parent := engine.TimeMs(n.Preferred())
 	n.net.clock.set(max(n.net.clock.ms(), engine.EarliestMs(parent, 0)))
-	if _, err := n.untilBuild(context.Background()); err != nil {
-		n.net.tb.Fatal(err)
-	}
+	n.next()
 	n.net.clock.set(n.net.clock.ms() + uint64(n.rank())*params.WindowMs)
+}
+
+// next returns the milliseconds until the node should build, 0 for now, and -1
+// for never.
+func (n *testNode) next() int64 {
+	n.net.tb.Helper()
+	ready, at, err := n.nextBuild(context.Background())
+	switch {
+	case err != nil:
+		n.net.tb.Fatal(err)
+	case at.Equal(never):
+		return -1
+	case !ready:
+		return at.UnixMilli() - int64(n.net.clock.ms())
+	}
+	return 0
 }
 
 // build builds a block when it is due.

@@ -13,7 +13,9 @@ import (
 	"github.com/ava-labs/avalanchego/utils/set"
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core"
+	"github.com/ava-labs/libevm/core/txpool"
 	"github.com/ava-labs/libevm/core/types"
+	"github.com/holiman/uint256"
 
 	"github.com/pars-network/pars/evm/genesis"
 	"github.com/pars-network/pars/params"
@@ -134,6 +136,10 @@ func TestATransactionBelowTheBaseFeeWaits(t *testing.T) {
 	cheap, fair := net.pay(0, 1_500_000_000, 1_000_000_000), net.pay(1, 9_000_000_000, 1)
 	give(t, cheap, n)
 	give(t, fair, n)
+	st := must(n.bc.State())(t)
+	if q := newQueue(st, n.pool.Pending(txpool.PendingFilter{}), uint256.NewInt(4_000_000_000)); q.Len() != 1 {
+		t.Errorf("%d accounts can pay the base fee, want 1", q.Len())
+	}
 	b := n.build()
 	if txs := b.eth.Transactions(); len(txs) != 1 || txs[0].Hash() != fair.Hash() {
 		t.Errorf("the block holds %d transactions, want only the one that pays the base fee", len(txs))

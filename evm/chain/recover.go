@@ -242,6 +242,9 @@ func (vm *VM) replay(last *types.Block) error {
 			return fmt.Errorf("moving the head to the last accepted block %d: %w", last.NumberU64(), err)
 		}
 	}
+	if !vm.bc.HasBlockAndState(last.Hash(), last.NumberU64()) {
+		return fmt.Errorf("executing accepted blocks again: %w: block %d", ErrNotExecuted, last.NumberU64())
+	}
 	vm.accepted = vm.bc.CurrentBlock()
 	vm.bc.SetFinalized(vm.accepted)
 	vm.bc.SetSafe(vm.accepted)

@@ -436,3 +436,35 @@ func TestEveryReasonHasACase(t *testing.T) {
 		t.Error("the cases' times are written for windows of 250 ms after 400 ms")
 	}
 }
+
+// Whatever bytes arrive, no check panics, and only headers that a proposer
+// sealed are valid.
+func FuzzHeader(f *testing.F) {
+	w := newWorld(f, 7)
+	parent := w.parent()
+	sealed := make(map[common.Hash]bool)
+	for _, c := range headerCases() {
+		_, h := c.build(w)
+		b, err := rlp.EncodeToBytes(h)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		sealed[h.Hash()] = c.want == nil
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h := new(types.Header)
+		if rlp.DecodeBytes(b, h) != nil {
+			return
+		}
+		_, _ = SealHash(h)
+		_ = CheckClock(h, 0)
+		_ = CheckPChainHeight(h, 0)
+		_ = BaseFee(h, MaxTimeMs)
+		if w.verify(parent, h) == nil && !sealed[h.Hash()] {
+			t.Errorf("valid, and nobody sealed it: %x", b)
+		}
+		// As a parent it must not bring the checks down either.
+		_ = w.engine.CheckHeader(h, parent)
+	})
+}

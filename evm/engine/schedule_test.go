@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/ava-labs/avalanchego/ids"
@@ -294,16 +295,20 @@ func TestScheduleVectors(t *testing.T) {
 	}
 }
 
-func BenchmarkOrder100(b *testing.B) {
-	weights := make([]uint64, 100)
-	for i := range weights {
-		weights[i] = uint64(i+1) * 1_000_000_007
-	}
-	set := weighted(b, weights...)
-	var seed common.Hash
-	for b.Loop() {
-		seed[0]++
-		Order(seed, set)
+func BenchmarkOrder(b *testing.B) {
+	for _, n := range []int{5, 100, MaxValidators} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			weights := make([]uint64, n)
+			for i := range weights {
+				weights[i] = uint64(i+1) * 1_000_000_007
+			}
+			set := weighted(b, weights...)
+			var seed common.Hash
+			for b.Loop() {
+				seed[0]++
+				Order(seed, set)
+			}
+		})
 	}
 }
 

@@ -24,8 +24,8 @@ const (
 	MaxValidators = 1024
 	// MaxHoldings is how many holdings of staking asset it may name.
 	MaxHoldings = 1024
-	// MaxGasLimit is the largest gas limit of a block: ten seconds of execution
-	// at the price the native contracts are measured against.
+	// MaxGasLimit is the largest gas limit of a block. Load tests use it; at the
+	// price the native contracts are measured against it is 13 s of one core.
 	MaxGasLimit = 1_000_000_000
 	// MinGasLimit is libevm's own least gas limit.
 	MinGasLimit = ethparams.MinGasLimit

@@ -264,11 +264,14 @@ func (f *file) checkFixed(network params.Network) error {
 	if !bytes.Equal(got, want) {
 		return fmt.Errorf("%w: config is %s, want %s", ErrFile, got, want)
 	}
-	for name, v := range map[string]*math.HexOrDecimal64{
-		"nonce": f.Nonce, "number": f.Number, "gasUsed": f.GasUsed, "excessBlobGas": f.ExcessBlobGas, "blobGasUsed": f.BlobGasUsed,
+	for _, field := range []struct {
+		name  string
+		value *math.HexOrDecimal64
+	}{
+		{"nonce", f.Nonce}, {"number", f.Number}, {"gasUsed", f.GasUsed}, {"excessBlobGas", f.ExcessBlobGas}, {"blobGasUsed", f.BlobGasUsed},
 	} {
-		if v != nil && *v != 0 {
-			return fmt.Errorf("%w: %s is %d, want 0", ErrFile, name, *v)
+		if field.value != nil && *field.value != 0 {
+			return fmt.Errorf("%w: %s is %d, want 0", ErrFile, field.name, *field.value)
 		}
 	}
 	switch {

@@ -69,7 +69,7 @@ func NewBootstrap(c Connector, addrs []ma.Multiaddr, log *slog.Logger, random fu
 	for _, a := range addrs {
 		info, err := peer.AddrInfoFromP2pAddr(a)
 		if err != nil || len(info.Addrs) == 0 {
-			return nil, fmt.Errorf("control: bootstrap address %s: want an address that ends in the peer id, such as /ip4/192.0.2.1/tcp/9000/p2p/Qm...", a)
+			return nil, fmt.Errorf("control: bootstrap address %s: want an address that ends in /p2p/ and the node's peer id (Qm...), after for example /ip4/192.0.2.1/tcp/9000", a)
 		}
 		i := slices.IndexFunc(b.targets, func(t *Target) bool { return t.ID == info.ID })
 		if i < 0 {
@@ -113,7 +113,7 @@ func (b *Bootstrap) keep(ctx context.Context, t *Target) {
 		}
 		failures++
 		delay := b.delay(failures, err)
-		b.set(t, func() {
+		b.set(func() {
 			t.Connected, t.Failures, t.LastError, t.NextTry = false, failures, err, time.Now().Add(delay)
 		})
 		b.log.Warn("bootstrap node is not linked", "peer", t.ID, "failures", failures, "next_try_in", delay.Round(time.Millisecond), "err", err)
@@ -136,7 +136,7 @@ func (b *Bootstrap) once(ctx context.Context, t *Target, info peer.AddrInfo, fai
 		return err
 	}
 	up := time.Now()
-	b.set(t, func() { t.Connected, t.Failures, t.LastError, t.NextTry = true, 0, nil, time.Time{} })
+	b.set(func() { t.Connected, t.Failures, t.LastError, t.NextTry = true, 0, nil, time.Time{} })
 	b.log.Info("bootstrap node is linked", "peer", t.ID)
 	select {
 	case <-ctx.Done():
@@ -149,7 +149,7 @@ func (b *Bootstrap) once(ctx context.Context, t *Target, info peer.AddrInfo, fai
 	return errors.New("control: the link was lost")
 }
 
-func (b *Bootstrap) set(t *Target, change func()) {
+func (b *Bootstrap) set(change func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	change()

@@ -51,7 +51,7 @@ func multiaddrs(t *testing.T, list ...string) (out []ma.Multiaddr) {
 
 // run lets a dialler run for a while of fake time. Without jitter a delay is
 // half of its nominal length.
-func run(t *testing.T, f *fakeNet, random func(int64) int64, for_ time.Duration) []Target {
+func run(t *testing.T, f *fakeNet, random func(int64) int64, span time.Duration) []Target {
 	t.Helper()
 	b, err := NewBootstrap(f, multiaddrs(t, bootAddr), nil, random)
 	if err != nil {
@@ -61,7 +61,7 @@ func run(t *testing.T, f *fakeNet, random func(int64) int64, for_ time.Duration)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	go func() { b.Run(ctx); close(done) }()
-	time.Sleep(for_)
+	time.Sleep(span)
 	synctest.Wait()
 	state := b.Targets()
 	cancel()

@@ -164,10 +164,12 @@ func TestAPeerThatDoesNotReadIsDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c1, c2 := net.Pipe()
 		defer func() { _ = c1.Close(); _ = c2.Close() }()
+		asked := make(chan struct{})
 		go func() { // it asks, but never takes the answer
 			for i := uint64(1); writeFrame(c2, &Heartbeat{Seq: i}) == nil; i++ {
 				time.Sleep(15 * time.Second)
 			}
+			close(asked)
 		}()
 		l := newLink(c1, hello())
 		l.patience = 45 * time.Second
@@ -175,6 +177,7 @@ func TestAPeerThatDoesNotReadIsDropped(t *testing.T) {
 			t.Errorf("run = %v, want a timeout", err)
 		}
 		_ = c1.Close()
+		<-asked
 	})
 }
 

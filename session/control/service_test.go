@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +118,7 @@ func TestRoundTripsAreMeasured(t *testing.T) {
 		if t.Context().Err() != nil {
 			t.Fatal("no round trip was measured")
 		}
+		runtime.Gosched()
 	}
 }
 
@@ -142,6 +144,7 @@ func waitClosed(t *testing.T, h host.Host, id peer.ID) {
 		if t.Context().Err() != nil {
 			t.Fatalf("still connected to %s", id)
 		}
+		runtime.Gosched()
 	}
 }
 

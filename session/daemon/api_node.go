@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"net/http"
+	"sync"
 
 	"connectrpc.com/connect"
 	"github.com/pars-network/pars/params"
@@ -15,7 +16,7 @@ func (d *Daemon) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(apiconnect.NewNodeServiceHandler(nodeService{d}))
 	mux.Handle(apiconnect.NewIdentityServiceHandler(identityService{d}))
-	mux.Handle(apiconnect.NewContactServiceHandler(contactService{d}))
+	mux.Handle(apiconnect.NewContactServiceHandler(contactService{d, new(sync.Mutex)}))
 	mux.Handle(apiconnect.NewMessageServiceHandler(messageService{d}))
 	return mux
 }

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"sync"
 
 	"connectrpc.com/connect"
 	"github.com/pars-network/pars/session/api"
@@ -53,7 +54,11 @@ func (s identityService) RevealPhrase(context.Context, *connect.Request[api.Reve
 }
 
 // contactService implements [apiconnect.ContactServiceHandler].
-type contactService struct{ d *Daemon }
+type contactService struct {
+	d *Daemon
+	// safety lets one call at a time compute safety words, which takes 64 MiB.
+	safety *sync.Mutex
+}
 
 func contactOf(c messenger.Contact) *api.Contact {
 	out := &api.Contact{
@@ -72,7 +77,9 @@ func (s contactService) withSafety(c messenger.Contact) (*api.Contact, error) {
 		return nil, err
 	}
 	out := contactOf(c)
+	s.safety.Lock()
 	safety := identity.SafetyOf(me.ID, c.ID)
+	s.safety.Unlock()
 	out.SafetyWords, out.SafetyDigits = safety.String(), safety.Digits()
 	return out, nil
 }

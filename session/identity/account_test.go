@@ -212,7 +212,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
 			out := fmt.Sprintf(verb, v)
 			for i, s := range secrets {
-				if strings.Contains(out, hex.EncodeToString(s[:6])) || strings.Contains(out, strings.Trim(fmt.Sprint(s[:6]), "[]")) {
+				if strings.Contains(out, hex.EncodeToString(s[:6])) || strings.Contains(out, strings.Trim(fmt.Sprintf("%d", s[:6]), "[]")) {
 					t.Errorf("Sprintf(%q, %T) shows secret %d", verb, v, i)
 				}
 			}

@@ -236,6 +236,11 @@ func TestBadFrames(t *testing.T) {
 	if _, err := r.Bundle(); err != nil {
 		t.Errorf("Bundle after bad frames = %v", err)
 	}
+	// Two cards with the same four bytes of hash, which takes 2^32 tries.
+	r.parts[1], r.parts[2] = r.parts[2], r.parts[1]
+	if _, err := r.Bundle(); !errors.Is(err, ErrFrames) {
+		t.Errorf("Bundle of frames of different cards = %v, want ErrFrames", err)
+	}
 }
 
 func FuzzFrameReader(f *testing.F) {

@@ -195,6 +195,19 @@ func (r *KeyRing) Signed(id PrekeyID) (key *kem.PrivateKey, eraseAt time.Time, o
 	return find(r.signed, id)
 }
 
+// HasSigned reports whether the ring has the private half of a signed prekey.
+// It costs next to nothing, while [KeyRing.Signed] derives the key.
+func (r *KeyRing) HasSigned(id PrekeyID) bool {
+	return slices.ContainsFunc(r.signed, func(p prekey) bool { return p.id == id })
+}
+
+// Clone returns a copy, which changes independently: change it, store it, and
+// only then put it in the place of r. What is erased in the copy is still in r
+// until r is dropped.
+func (r *KeyRing) Clone() *KeyRing {
+	return &KeyRing{device: r.device, signed: slices.Clone(r.signed), oneTime: slices.Clone(r.oneTime), mailboxes: slices.Clone(r.mailboxes)}
+}
+
 // OneTime returns the private half of a one-time prekey, or false if it was
 // used, erased or never made.
 func (r *KeyRing) OneTime(id PrekeyID) (*kem.PrivateKey, bool) {

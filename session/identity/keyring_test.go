@@ -111,6 +111,36 @@ func TestOneTimePrekeysAreUsedOnce(t *testing.T) {
 	}
 }
 
+func TestACloneChangesAlone(t *testing.T) {
+	r, a := newRing(t, "a"), newAccount(t, "a")
+	b, err := r.Issue(stream("issue"), a, start, IssueOptions{OneTime: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := r.Bytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r.Clone()
+	if state, err := c.Bytes(); err != nil || !bytes.Equal(state, before) {
+		t.Fatalf("a clone differs, %v", err)
+	}
+	d := b.Devices()[0]
+	c.EraseOneTime(PrekeyIDOf(d.OneTime[0]))
+	if _, err := c.Issue(stream("more"), a, start.Add(time.Hour), IssueOptions{OneTime: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Rotate(stream("rotate"), start.Add(100*24*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if state, err := r.Bytes(); err != nil || !bytes.Equal(state, before) {
+		t.Errorf("what was done to a clone changed the ring, %v", err)
+	}
+	if id := PrekeyIDOf(d.Signed); !r.HasSigned(id) || c.HasSigned(id) || r.HasSigned(PrekeyID{}) {
+		t.Error("HasSigned does not tell what the ring has")
+	}
+}
+
 func TestOneTimeHalvesAreBounded(t *testing.T) {
 	r, a := newRing(t, "a"), newAccount(t, "a")
 	var first *Bundle

@@ -326,7 +326,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%q", "%d"} {
 			out := fmt.Sprintf(verb, v)
 			for i, s := range secrets {
-				for _, shown := range []string{fmt.Sprintf("%x", s[:6]), strings.Trim(fmt.Sprint(s[:6]), "[]"), string(s), strings.Join(hexList(s[:6]), ", ")} {
+				for _, shown := range []string{fmt.Sprintf("%x", s[:6]), strings.Trim(fmt.Sprintf("%d", s[:6]), "[]"), string(s), strings.Join(hexList(s[:6]), ", ")} {
 					if strings.Contains(out, shown) {
 						t.Errorf("Sprintf(%q, %T) shows secret %d", verb, v, i)
 					}

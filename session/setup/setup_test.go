@@ -225,6 +225,19 @@ func TestUsedOneTimePrekeyAsksToSetUpAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i := 0; i < len(back); i += 13 {
+		if _, err := pending.Open(flip(back, i), alice.ring.Device()); !errors.Is(err, ErrRefused) {
+			t.Fatalf("the request with byte %d flipped = %v, want ErrRefused", i, err)
+		}
+	}
+	// Whoever can ask to set up again has proved nothing, so it can't say more.
+	wrong, err := gone.SetUpAgain(stream("again"), start, text(t, bob, alice, "hello"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pending.Open(wrong, alice.ring.Device()); !errors.Is(err, ErrRefused) {
+		t.Errorf("a text in place of the request = %v, want ErrRefused", err)
+	}
 	reply, err := pending.Open(back, alice.ring.Device())
 	if err != nil || reply.Established != nil {
 		t.Fatalf("Open = %v, %v, want a request to set up again", reply, err)

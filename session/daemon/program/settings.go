@@ -31,23 +31,40 @@ type settings struct {
 type file struct {
 	Network           *string   `toml:"network"`
 	DataDir           *string   `toml:"datadir"`
-	Listen            *[]string `toml:"listen"`
-	Bootstrap         *[]string `toml:"bootstrap"`
+	Listen            *[]string `toml:"listen,omitempty"`
+	Bootstrap         *[]string `toml:"bootstrap,omitempty"`
 	API               *string   `toml:"api"`
 	HTTP              *string   `toml:"http"`
 	PersistentNodeKey *bool     `toml:"persistent-node-key"`
 	PassphraseFile    *string   `toml:"passphrase-file"`
 	JSON              *bool     `toml:"json"`
-	Log               struct {
-		Level  *string `toml:"level"`
-		Format *string `toml:"format"`
-	} `toml:"log"`
+	Log               logFile   `toml:"log"`
+}
+
+type logFile struct {
+	Level  *string `toml:"level"`
+	Format *string `toml:"format"`
+}
+
+// write writes the settings as the TOML file that would give them.
+func (s *settings) write(w io.Writer) error {
+	f := file{
+		Network: &s.network, DataDir: &s.datadir, API: &s.api, HTTP: &s.http, PersistentNodeKey: &s.persistentKey,
+		PassphraseFile: &s.passphraseFile, JSON: &s.json, Log: logFile{Level: &s.logLevel, Format: &s.logFormat},
+	}
+	if len(s.listen) > 0 { // an empty list in a file would mean to listen nowhere
+		f.Listen = &s.listen
+	}
+	if len(s.bootstrap) > 0 {
+		f.Bootstrap = &s.bootstrap
+	}
+	return toml.NewEncoder(w).Encode(f)
 }
 
 func (s *settings) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.network, "network", params.Mainnet.Name, "network to join: pars, pars-testnet or pars-dev")
 	f.StringVar(&s.datadir, "datadir", "", "folder for everything that is kept (default ~/.pars/session)")
-	f.StringArrayVar(&s.listen, "listen", nil, fmt.Sprintf("multiaddr to listen on, repeatable (default /ip4/0.0.0.0/tcp/%[1]d and /ip6/::/tcp/%[1]d)", params.SessionPort))
+	f.StringArrayVar(&s.listen, "listen", nil, fmt.Sprintf("multiaddr to listen on, repeatable (default /ip4/0.0.0.0/tcp/%[1]d, and /ip6/::/tcp/%[1]d where there is IPv6)", params.SessionPort))
 	f.StringArrayVar(&s.bootstrap, "bootstrap", nil, "multiaddr of a node to keep a link to, ending in /p2p/Qm..., repeatable")
 	f.StringVar(&s.api, "api", "", "path of the API's unix socket (default api.sock in the data folder)")
 	f.StringVar(&s.http, "http", "", "serve the API on this loopback address too, behind the token in api.token; off when empty")
