@@ -66,8 +66,8 @@ var slhdsaSets = []*slhdsaSet{
 	{id: slhdsa.SHAKE_192f, n: 24, sig: 35664, gas: slhdsaGas{keyGen: 500_000, sign: 11_500_000, verify: 580_000}},
 	{id: slhdsa.SHA2_256s, n: 32, sig: 29792, gas: slhdsaGas{keyGen: 19_000_000, sign: 220_000_000, verify: 310_000}},
 	{id: slhdsa.SHAKE_256s, n: 32, sig: 29792, gas: slhdsaGas{keyGen: 19_000_000, sign: 220_000_000, verify: 310_000}},
-	{id: slhdsa.SHA2_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 1_100_000, sign: 22_000_000, verify: 550_000}},
-	{id: slhdsa.SHAKE_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 1_100_000, sign: 22_000_000, verify: 550_000}},
+	{id: slhdsa.SHA2_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 1_300_000, sign: 22_000_000, verify: 550_000}},
+	{id: slhdsa.SHAKE_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 1_300_000, sign: 22_000_000, verify: 550_000}},
 }
 
 // slhdsaOf is the set that the first argument names.
