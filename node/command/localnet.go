@@ -79,9 +79,9 @@ func (s streams) localnetLive(ctx context.Context, c localnet.Config, asJSON boo
 		case d := <-n.Deaths():
 			s.say(fmt.Sprintf("node%d %s", d.Node, d.Fate))
 			if d.Left == 0 {
-				return errors.Join(fmt.Errorf("%w: no node is left; their logs are in %s", node.ErrChain, banner.DataDir), n.Stop())
+				return errors.Join(fmt.Errorf("%w: no node that was started here is left; their logs are in %s", node.ErrChain, banner.DataDir), n.Stop())
 			}
-			s.say(fmt.Sprintf("%d of %d nodes still run; start it again with: parsd run --config %s", d.Left, len(banner.Nodes), banner.Nodes[d.Node-1].Config))
+			s.say(fmt.Sprintf("%d of the %d nodes started here still run; start it again with: parsd run --config %s", d.Left, len(banner.Nodes), banner.Nodes[d.Node-1].Config))
 		}
 	}
 }
