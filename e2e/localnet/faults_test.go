@@ -71,6 +71,10 @@ func TestFiveValidatorsUnderFaults(t *testing.T) {
 	}
 	n.run("--datadir", dir)
 	n.agree()
+	stop = n.traffic()
+	n.awaitReceipts(10)
+	stop()
+	n.agree()
 	if code, took := n.holder.Terminate(); code != 0 {
 		t.Errorf("exit code after SIGTERM = %d after %s, want 0", code, took)
 	}

@@ -197,7 +197,13 @@ func (n *network) user(i int) *user {
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	return &user{key: key, turn: i}
+	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
+	defer cancel()
+	nonce, err := n.up()[0].client.NonceAt(ctx, crypto.PubkeyToAddress(key.PublicKey), nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return &user{key: key, nonce: nonce, turn: i}
 }
 
 // traffic starts users that go on until the returned function is called.
