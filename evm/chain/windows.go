@@ -80,10 +80,17 @@ func (vm *VM) countWindows(ctx context.Context, parent, h *types.Header) error {
 	if rank, ok := engine.Rank(order, extra.Proposer); ok {
 		vm.metrics.schedule.accepted(rank, own)
 	}
-	if order, err = vm.sets.orderOn(ctx, vm.sctx.ChainID, h); err != nil {
+	return vm.showNext(ctx, h)
+}
+
+// showNext shows this node's rank for the child of h.
+func (vm *VM) showNext(ctx context.Context, h *types.Header) error {
+	order, err := vm.sets.orderOn(ctx, vm.sctx.ChainID, h)
+	if err != nil {
 		return err
 	}
-	if own, ok = engine.Rank(order, vm.sctx.NodeID); !ok {
+	own, ok := engine.Rank(order, vm.sctx.NodeID)
+	if !ok {
 		own = notProposer
 	}
 	vm.metrics.schedule.own.Set(float64(own))

@@ -11,10 +11,11 @@
 //
 // AvalancheGo v1.14.2 samples units of weight without replacement
 // (utils/sampler, weightedWithoutReplacementGeneric), so one validator counts as
-// often as its weight is drawn. Our validators have 10^15 units and more, of
-// which 60 are drawn: with and without replacement then differ by less than
-// K(K-1)/2 over the number of units, about 10^-12 of a probability, and a poll is
-// binomial. [Drawn] has the exact form for small weights.
+// often as its weight is drawn. A validator has 2*10^12 units unless its genesis
+// says otherwise, and K are drawn from all: with and without replacement the
+// chances differ by less than K(K-1)/2 over the number of units, which is 2*10^-10
+// for five validators, so a poll is binomial. [Settings.Drawn] is the exact form,
+// for small weights.
 package quorum
 
 import (
