@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -22,11 +23,14 @@ import (
 type streams struct {
 	out, err io.Writer
 	environ  []string
+	// json is set once it is known that log lines are JSON: what the program
+	// itself says among them is then JSON too.
+	json *bool
 }
 
 // Main runs parsd with the given arguments and returns its exit code.
 func Main(args []string) int {
-	s := streams{out: os.Stdout, err: os.Stderr, environ: os.Environ()}
+	s := streams{out: os.Stdout, err: os.Stderr, environ: os.Environ(), json: new(bool)}
 	// An AvalancheGo that starts parsd as a plugin says so in the environment.
 	if os.Getenv(runtime.EngineAddressKey) != "" {
 		return s.finish(node.ServePlugin(context.Background(), s.environ, s.err))
@@ -41,12 +45,18 @@ func (s streams) finish(err error) int {
 	if err == nil {
 		return int(node.CodeOK)
 	}
-	s.say(strings.ReplaceAll(err.Error(), "\n", "; "))
+	s.say(slog.LevelError, strings.ReplaceAll(err.Error(), "\n", "; "))
 	return int(node.CodeOf(err))
 }
 
 // say writes a line to standard error. If that fails, there is nobody to tell.
-func (s streams) say(line string) { _, _ = fmt.Fprintln(s.err, "parsd:", line) }
+func (s streams) say(level slog.Level, line string) {
+	if *s.json {
+		slog.New(slog.NewJSONHandler(s.err, nil)).Log(context.Background(), level, line)
+		return
+	}
+	_, _ = fmt.Fprintln(s.err, "parsd:", line)
+}
 
 // devArgs lets --dev stand for the command dev, as it does in other nodes.
 func devArgs(args []string) []string {
