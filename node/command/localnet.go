@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -40,7 +41,7 @@ Without --datadir it lives in a temporary folder that is removed at the end; wit
 		if cmd.Flags().Changed("validators") && c.Validators == 0 {
 			return node.Usage(fmt.Errorf("--validators is 0, want 1 to %d", localnet.MaxValidators))
 		}
-		c.Progress = func(format string, args ...any) { s.say(fmt.Sprintf(format, args...)) }
+		c.Progress = func(format string, args ...any) { s.say(slog.LevelInfo, fmt.Sprintf(format, args...)) }
 		return s.localnetLive(cmd.Context(), c, *asJSON)
 	}
 	return cmd
@@ -74,14 +75,14 @@ func (s streams) localnetLive(ctx context.Context, c localnet.Config, asJSON boo
 		select {
 		case <-ctx.Done():
 			cancel() // the next signal ends us at once, and the system ends the nodes
-			s.say(fmt.Sprintf("stopping %d nodes; interrupt again to end at once", len(banner.Nodes)))
+			s.say(slog.LevelInfo, fmt.Sprintf("stopping %d nodes; interrupt again to end at once", len(banner.Nodes)))
 			return n.Stop()
 		case d := <-n.Deaths():
-			s.say(fmt.Sprintf("node%d %s", d.Node, d.Fate))
+			s.say(slog.LevelError, fmt.Sprintf("node%d %s", d.Node, d.Fate))
 			if d.Left == 0 {
 				return errors.Join(fmt.Errorf("%w: no node that was started here is left; their logs are in %s", node.ErrChain, banner.DataDir), n.Stop())
 			}
-			s.say(fmt.Sprintf("%d of the %d nodes started here still run; start it again with: parsd run --config %s", d.Left, len(banner.Nodes), banner.Nodes[d.Node-1].Config))
+			s.say(slog.LevelWarn, fmt.Sprintf("%d of the %d nodes started here still run; start it again with: parsd run --config %s", d.Left, len(banner.Nodes), banner.Nodes[d.Node-1].Config))
 		}
 	}
 }
