@@ -37,7 +37,7 @@ run: build ## build and start a development node: RPC on 127.0.0.1:8545, funded 
 
 .PHONY: test
 test: deps build ## the gate: vet, every package with the race detector, the real binaries and clients
-	go vet ./...
+	go vet -trimpath ./... # the flags of build, so that nothing compiles twice
 	PARS_TEST_BIN=$(CURDIR)/$(BIN) go test -race -timeout 18m ./...
 
 .PHONY: test-full

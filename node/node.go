@@ -218,7 +218,7 @@ func (n *Node) settleGenesis() error {
 	id, bound := n.folder.Identity()
 	switch {
 	case n.mode == Dev && !bound:
-		if n.genesis, err = devGenesis(n.keys, n.settings.DevGasLimit, n.began); err != nil {
+		if n.genesis, err = DevGenesis([]*keys.Keys{n.keys}, n.settings.DevGasLimit, n.began); err != nil {
 			return err
 		}
 	case n.mode == Dev && id.NetworkID != params.Dev.ID:
@@ -425,7 +425,7 @@ func (n *Node) Banner() (Banner, error) {
 	}
 	if n.mode == Dev {
 		var err error
-		if b.Accounts, err = devAccounts(n.genesis); err != nil {
+		if b.Accounts, err = DevAccounts(n.genesis); err != nil {
 			return Banner{}, err
 		}
 	}

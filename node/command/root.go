@@ -77,6 +77,7 @@ func (s streams) root() *cobra.Command {
 		Long: `A node of Pars Network: EVM chain and session layer in one process.
 
   parsd --dev                  start a development network of one node
+  parsd localnet               start a network of five nodes on this machine
   parsd run --network FILE     join a network
   parsd keys init              make the keys of a validator
   parsd genesis build          make a network's genesis.json
@@ -94,7 +95,7 @@ then the TOML file of --config, then defaults; parsd config show tells which.`,
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
 	root.Flags().Bool("dev", false, "the same as the command dev; takes dev's flags")
-	root.AddCommand(s.dev(), s.run(), s.genesis(), s.keys(), s.config(), s.version())
+	root.AddCommand(s.dev(), s.run(), s.localnet(), s.genesis(), s.keys(), s.config(), s.version())
 	root.SetHelpCommandGroupID("")
 	return root
 }
