@@ -136,7 +136,26 @@ func TestFourValidatorsFormANetwork(t *testing.T) {
 			t.Errorf("stake connected at node %d = %v, want a quorum", i, got)
 		}
 	}
-	for i, p := range nodes {
+	// Without half of the stake no poll succeeds: those left are alive, not ready.
+	for _, p := range nodes[2:] {
+		if code, took := p.Terminate(); code != 0 {
+			t.Errorf("exit code = %d after %s, want 0", code, took)
+		}
+	}
+	p := nodes[0]
+	for {
+		status, text := fetch(ctx, t, p.banner.Metrics+"/readyz")
+		if status == http.StatusServiceUnavailable && strings.Contains(text, `{"name":"validators","ok":false`) {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("/readyz = %d %s, want 503 for want of validators", status, text)
+		}
+	}
+	if status, text := fetch(ctx, t, p.banner.Metrics+"/healthz"); status != http.StatusOK {
+		t.Errorf("/healthz = %d %s, want 200: nothing is due yet", status, text)
+	}
+	for i, p := range nodes[:2] {
 		if code, took := p.Terminate(); code != 0 {
 			t.Errorf("exit code of node %d = %d after %s, want 0", i, code, took)
 		}
