@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,12 +36,11 @@ func command(t *testing.T, args ...string) []byte {
 	return out
 }
 
-// TestFourValidatorsFormANetwork goes the way of docs/guide/node.md: four
-// operators make keys, one builds the genesis, all start, and a transaction
-// given to one is final at all.
-func TestFourValidatorsFormANetwork(t *testing.T) {
-	const validators = 4
-	dir := t.TempDir()
+// makeNetwork makes the keys of validators in the folders 0, 1, ... of dir, and
+// dir/genesis.json of a testnet with them. All tokens are the first development
+// account's.
+func makeNetwork(t *testing.T, dir string, validators int) ([]keys.Public, []genesis.Account) {
+	t.Helper()
 	dev, err := genesis.DevAccounts()
 	if err != nil {
 		t.Fatal(err)
@@ -69,13 +69,23 @@ func TestFourValidatorsFormANetwork(t *testing.T) {
 		build = append(build, "--validator", file)
 	}
 	command(t, build...)
+	return public, dev
+}
+
+// TestFourValidatorsFormANetwork goes the way of docs/guide/node.md: four
+// operators make keys, one builds the genesis, all start, and a transaction
+// given to one is final at all.
+func TestFourValidatorsFormANetwork(t *testing.T) {
+	const validators = 4
+	dir := t.TempDir()
+	public, dev := makeNetwork(t, dir, validators)
 
 	ports := testutil.FreePorts(t, validators)
 	nodes := make([]*parsd, validators)
 	for i := range validators {
 		args := []string{
 			"run", "--json", "--network", filepath.Join(dir, "genesis.json"), "--datadir", filepath.Join(dir, fmt.Sprint(i)),
-			"--staking.addr", "127.0.0.1", "--staking.port", fmt.Sprint(ports[i]), "--http.port", "0", "--api.port", "0", "--session.enable=false",
+			"--staking.addr", "127.0.0.1", "--staking.port", fmt.Sprint(ports[i]), "--http.port", "0", "--api.port", "0", "--metrics.port", "0", "--session.enable=false",
 		}
 		if i > 0 {
 			args = append(args, "--bootstrap", fmt.Sprintf("%s@127.0.0.1:%d", public[0].NodeID, ports[0]))
@@ -86,9 +96,11 @@ func TestFourValidatorsFormANetwork(t *testing.T) {
 	defer cancel()
 	for _, p := range nodes {
 		p.JSON(2*startTime, &p.banner)
-		if p.client, err = ethclient.DialContext(ctx, p.banner.HTTP); err != nil {
+		client, err := ethclient.DialContext(ctx, p.banner.HTTP)
+		if err != nil {
 			t.Fatal(err)
 		}
+		p.client = client
 		t.Cleanup(p.client.Close)
 	}
 	nodes[0].banner.Accounts = []node.Account{{PrivateKey: fmt.Sprintf("%x", dev[0].PrivateKey)}}
@@ -113,6 +125,37 @@ func TestFourValidatorsFormANetwork(t *testing.T) {
 		}
 	}
 	for i, p := range nodes {
+		if status, text := fetch(ctx, t, p.banner.Metrics+"/readyz"); status != http.StatusOK {
+			t.Errorf("/readyz of node %d = %d %s, want 200", i, status, text)
+		}
+		m := scrape(ctx, t, p.banner.Metrics)
+		if got := m["pars_schedule_proposers"].GetMetric()[0].GetGauge().GetValue(); got != validators {
+			t.Errorf("proposers at node %d = %v, want %d", i, got, validators)
+		}
+		if got := m["pars_node_stake_connected_ratio"].GetMetric()[0].GetGauge().GetValue(); got < 0.7 {
+			t.Errorf("stake connected at node %d = %v, want a quorum", i, got)
+		}
+	}
+	// Without half of the stake no poll succeeds: those left are alive, not ready.
+	for _, p := range nodes[2:] {
+		if code, took := p.Terminate(); code != 0 {
+			t.Errorf("exit code = %d after %s, want 0", code, took)
+		}
+	}
+	p := nodes[0]
+	for {
+		status, text := fetch(ctx, t, p.banner.Metrics+"/readyz")
+		if status == http.StatusServiceUnavailable && strings.Contains(text, `{"name":"validators","ok":false`) {
+			break
+		}
+		if ctx.Err() != nil {
+			t.Fatalf("/readyz = %d %s, want 503 for want of validators", status, text)
+		}
+	}
+	if status, text := fetch(ctx, t, p.banner.Metrics+"/healthz"); status != http.StatusOK {
+		t.Errorf("/healthz = %d %s, want 200: nothing is due yet", status, text)
+	}
+	for i, p := range nodes[:2] {
 		if code, took := p.Terminate(); code != 0 {
 			t.Errorf("exit code of node %d = %d after %s, want 0", i, code, took)
 		}

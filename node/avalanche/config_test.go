@@ -13,6 +13,8 @@ import (
 	"github.com/ava-labs/avalanchego/vms/platformvm/reward"
 
 	"github.com/pars-network/pars/node/keys"
+
+	quorumtable "github.com/pars-network/pars/internal/quorum"
 )
 
 func testConfig(t *testing.T, validators int) Config {
@@ -86,5 +88,19 @@ func TestNodeConfiguration(t *testing.T) {
 	}
 	if err := nc.UpgradeConfig.Validate(); err != nil || !nc.UpgradeConfig.IsGraniteActivated(time.Now()) {
 		t.Errorf("upgrades = %+v, %v, want all released ones active", nc.UpgradeConfig, err)
+	}
+}
+
+// The decision record computes how safe the settings are; they must be these.
+func TestConsensusSettingsAreThoseOfTheDecisionRecord(t *testing.T) {
+	want := quorumtable.Alternatives[0].Settings
+	if got := (quorumtable.Settings{K: sampleSize, Alpha: quorum, Beta: commitThreshold}); got != want {
+		t.Errorf("settings = %+v, want %+v as in docs/adr/0005-consensus-parameters.md", got, want)
+	}
+	if num, den := Quorum(4); num != uint64(want.Alpha) || den != uint64(want.K) {
+		t.Errorf("Quorum(4) = %d/%d, want %d/%d", num, den, want.Alpha, want.K)
+	}
+	if num, den := Quorum(1); num != 1 || den != 1 {
+		t.Errorf("Quorum(1) = %d/%d, want 1/1", num, den)
 	}
 }

@@ -37,6 +37,8 @@ type Node struct {
 	HTTP      string `json:"http"`
 	WebSocket string `json:"ws"`
 	API       string `json:"api"`
+	// Metrics is the URL before /healthz, /readyz and /metrics.
+	Metrics string `json:"metrics"`
 	// Staking is IP:PORT where validators connect.
 	Staking string `json:"staking"`
 	PID     int    `json:"pid"`
@@ -57,7 +59,7 @@ func (n *Network) Banner(pid int, took time.Duration) (Banner, error) {
 		b.GenesisHash = c.banner.GenesisHash
 		b.Nodes = append(b.Nodes, Node{
 			Name: fmt.Sprintf("node%d", i+1), NodeID: c.banner.NodeID, HTTP: c.banner.HTTP, WebSocket: c.banner.WebSocket,
-			API: c.banner.API, Staking: c.banner.Staking, PID: c.cmd.Process.Pid,
+			API: c.banner.API, Metrics: c.banner.Metrics, Staking: c.banner.Staking, PID: c.cmd.Process.Pid,
 			DataDir: n.folder.home(i), Config: n.settingsPath(i), Log: n.folder.log(i),
 		})
 	}

@@ -130,6 +130,9 @@ port = %d
 [api]
 port = %d
 
+[metrics]
+port = 0
+
 [session]
 enable = false
 `, i+1, f.path, f.home(i)+"/"+settingsFile, quote(f.home(i)), quote(f.file(genesisFile)), strings.Join(peers, ", "),

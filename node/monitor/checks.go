@@ -128,7 +128,7 @@ func Readiness(f Facts) []Check {
 		stake.Reason = "the validators are not known: " + s.Err.Error()
 	default:
 		stake.OK = s.enough()
-		stake.Reason = fmt.Sprintf("connected to %d of %d units of stake through %d peers, want %d of %d parts", s.Connected, s.Total, f.Peers, s.Num, s.Den)
+		stake.Reason = fmt.Sprintf("%d of %d units of stake are connected, %d peers; want at least %d/%d of the stake", s.Connected, s.Total, f.Peers, s.Num, s.Den)
 	}
 	return []Check{stage, bootstrapped, stake, recent}
 }
