@@ -55,7 +55,7 @@ func packetTo(to netip.Addr, number uint32) []byte {
 }
 
 func TestRouterDelaysLosesAndKeepsOrder(t *testing.T) {
-	defer goleak.VerifyNone(t)
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	synctest.Test(t, func(t *testing.T) {
 		a, b, host := newPipe(), newPipe(), newPipe()
 		l := Links{RoundTrip: 100 * time.Millisecond}
