@@ -109,6 +109,7 @@ func reasonOf(err error) string {
 		{engine.ErrOutOfTurn, "out_of_turn"},
 		{engine.ErrSignature, "signature"},
 		{engine.ErrEmptyBlock, "empty"},
+		{ErrTooFarAhead, "too_far_ahead"},
 		{ErrOrphan, "orphan"},
 		{ErrNotExecuted, "not_executed"},
 		{ErrNoWork, "no_work"},
