@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pars-network/pars/internal/testutil"
 	"github.com/pars-network/pars/node"
 	"github.com/pars-network/pars/node/datadir"
 )
@@ -121,4 +122,43 @@ func wipe(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// TestFrozenForLongerThanStatesLast freezes a node while the others go on for
+// more than the 128 blocks whose states libevm keeps in memory. After the thaw
+// it is handed all of them at once, and must take them.
+func TestFrozenForLongerThanStatesLast(t *testing.T) {
+	if !testutil.Full() {
+		t.Skip("takes over a minute; PARS_TEST_FULL=1 runs it, and TestLongAwayCatchesUpWithoutAVote is always run")
+	}
+	n := start(t, "--validators", "5")
+	stop := n.traffic()
+	n.awaitReceipts(10)
+	n.freeze(2)
+	began, err := n.nodes[0].head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.until("140 more blocks", func() bool {
+		h, err := n.nodes[0].head(t.Context())
+		return err == nil && h >= began+140
+	})
+	n.thaw(2)
+	n.awaitReceipts(20)
+	n.agree()
+	stop()
+	n.agree()
+}
+
+// TestLossyLinks loses three of ten packets between nodes that are 100 ms apart.
+func TestLossyLinks(t *testing.T) {
+	if !testutil.Full() {
+		t.Skip("takes minutes; PARS_TEST_FULL=1 runs it")
+	}
+	needsNamespaces(t)
+	n := start(t, "--validators", "5", "--delay", "100ms", "--loss", "30")
+	stop := n.traffic()
+	n.awaitReceipts(30)
+	n.agree()
+	stop()
 }

@@ -26,9 +26,19 @@ var (
 	// ErrOrphan reports a block whose parent is neither the last accepted block
 	// nor one that is verified and undecided.
 	ErrOrphan = errors.New("chain: parent is not verified")
+	// ErrTooFarAhead reports a block more than [maxUndecided] above the last
+	// accepted one. It is valid later, once blocks below it are accepted.
+	ErrTooFarAhead = errors.New("chain: block is too far above the last accepted one")
 	// ErrNotVerified reports a decision about a block that was never verified.
 	ErrNotVerified = errors.New("chain: block is not verified and undecided")
 )
+
+// maxUndecided is how far above the last accepted block others may be verified.
+// libevm keeps states in memory for 128 blocks below the highest one it executed
+// and then drops them, accepted or not: a node that was away for longer and was
+// handed all it missed at once would lose the state of the very block it has to
+// accept next. Half of that also leaves recent states for those who ask.
+const maxUndecided = 64
 
 // blockTimestamp is the Snowman time of every block. It lies before
 // ApricotPhase4Time, so that proposervm stays in its pre-fork state and passes
@@ -93,8 +103,13 @@ func (b *Block) Verify(ctx context.Context) error {
 func (vm *VM) verify(ctx context.Context, b *Block) error {
 	vm.mu.Lock()
 	normal := vm.normal
-	parent := vm.parentOf(b)
+	parent, accepted := vm.parentOf(b), vm.accepted.Number.Uint64()
 	vm.mu.Unlock()
+	if b.Height() > accepted+maxUndecided {
+		// The engine votes for this block's verified ancestors then, and tries
+		// it again once they are accepted.
+		return fmt.Errorf("%w: block %s at height %d, accepted is %d, want at most %d between them", ErrTooFarAhead, b.id, b.Height(), accepted, maxUndecided)
+	}
 	if normal {
 		if err := engine.CheckClock(b.header, vm.nowMs()); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ava-labs/avalanchego/database"
 	"github.com/ava-labs/avalanchego/ids"
+	"github.com/ava-labs/avalanchego/snow/consensus/snowman"
 	"github.com/ava-labs/libevm/common"
 
 	"github.com/pars-network/pars/evm/engine"
@@ -112,6 +113,47 @@ func TestRivalsAtOneHeight(t *testing.T) {
 	round(nodes)
 	if nodes[0].bc.CurrentBlock().Hash() != nodes[1].bc.CurrentBlock().Hash() {
 		t.Errorf("the nodes' heads differ")
+	}
+}
+
+// TestLongAwayCatchesUpWithoutAVote hands a node that slept through 200 blocks
+// all of them before it may accept any, as the engine does after a pause of more
+// than a minute. However many it takes in, what it verified it must be able to
+// accept.
+func TestLongAwayCatchesUpWithoutAVote(t *testing.T) {
+	net := newTestNet(t, 2, genesis.Options{})
+	nodes := net.started(2)
+	awake, slept := nodes[0], nodes[1]
+	missed := make([]*Block, 200)
+	for i := range missed {
+		give(t, net.transfer(i%2), awake)
+		missed[i] = awake.build()
+		awake.adopt(missed[i])
+	}
+	for slept.height() < uint64(len(missed)) {
+		var verified []snowman.Block
+		for _, b := range missed[slept.height():] {
+			mine := slept.parse(b)
+			err := mine.Verify(context.Background())
+			if errors.Is(err, ErrTooFarAhead) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("Verify of block %d = %v, want nil or %v", b.Height(), err, ErrTooFarAhead)
+			}
+			verified = append(verified, mine)
+		}
+		if len(verified) == 0 {
+			t.Fatalf("no block can be verified at height %d", slept.height())
+		}
+		for _, b := range verified {
+			if err := b.Accept(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if got, want := slept.bc.CurrentBlock(), awake.bc.CurrentBlock(); got.Hash() != want.Hash() || got.Root != want.Root {
+		t.Errorf("after catching up, the head is %v at %d, want %v at %d", got.Hash(), got.Number, want.Hash(), want.Number)
 	}
 }
 

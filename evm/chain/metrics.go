@@ -153,6 +153,7 @@ var reasons = []struct {
 	{engine.ErrOutOfTurn, "out_of_turn"},
 	{engine.ErrSignature, "signature"},
 	{engine.ErrEmptyBlock, "empty"},
+	{ErrTooFarAhead, "too_far_ahead"},
 	{ErrOrphan, "orphan"},
 	{ErrNotExecuted, "not_executed"},
 	{ErrNoWork, "no_work"},

@@ -36,11 +36,15 @@ Without --datadir it lives in a temporary folder that is removed at the end; wit
 	cmd.Flags().IntVar(&c.Validators, "validators", 0, fmt.Sprintf("how many, 1 to %d (default %d, or as many as the folder has)", localnet.MaxValidators, localnet.DefaultValidators))
 	cmd.Flags().StringVar(&c.Dir, "datadir", "", "folder of the network; empty means a fresh temporary one, removed at the end")
 	cmd.Flags().Uint16Var(&c.HTTPPort, "http.port", 0, "JSON-RPC port of the first node, the others take the following ones; 0 takes free ones")
+	cmd.Flags().DurationVar(&c.Links.RoundTrip, "delay", 0, "round trip between any two nodes, such as 100ms; needs root")
+	percent := cmd.Flags().Float64("loss", 0, "percentage of packets between nodes that are lost; needs root")
+	cmd.Flags().BoolVar(&c.Links.Regions, "regions", false, "nodes in Tehran, Los Angeles, London and Sydney in turn, with the round trips between them; needs root")
 	asJSON := cmd.Flags().Bool("json", false, "print the banner as one line of JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().Changed("validators") && c.Validators == 0 {
 			return node.Usage(fmt.Errorf("--validators is 0, want 1 to %d", localnet.MaxValidators))
 		}
+		c.Links.Loss = *percent / 100
 		c.Progress = func(format string, args ...any) { s.say(slog.LevelInfo, fmt.Sprintf(format, args...)) }
 		return s.localnetLive(cmd.Context(), c, *asJSON)
 	}
@@ -82,7 +86,7 @@ func (s streams) localnetLive(ctx context.Context, c localnet.Config, asJSON boo
 			if d.Left == 0 {
 				return errors.Join(fmt.Errorf("%w: no node that was started here is left; their logs are in %s", node.ErrChain, banner.DataDir), n.Stop())
 			}
-			s.say(slog.LevelWarn, fmt.Sprintf("%d of the %d nodes started here still run; start it again with: parsd run --config %s", d.Left, len(banner.Nodes), banner.Nodes[d.Node-1].Config))
+			s.say(slog.LevelWarn, fmt.Sprintf("%d of the %d nodes started here still run; start it again with: %s", d.Left, len(banner.Nodes), banner.Nodes[d.Node-1].Again))
 		}
 	}
 }

@@ -46,6 +46,10 @@ type Node struct {
 	// Config is the settings file: `parsd run --config` starts the node again.
 	Config string `json:"config"`
 	Log    string `json:"log"`
+	// Region is where the node stands in for; only with regions.
+	Region string `json:"region,omitempty"`
+	// Again is the command that starts the node again.
+	Again string `json:"again"`
 }
 
 // Banner describes the network. pid is the process that holds it, took how long
@@ -61,11 +65,23 @@ func (n *Network) Banner(pid int, took time.Duration) (Banner, error) {
 			Name: fmt.Sprintf("node%d", i+1), NodeID: c.banner.NodeID, HTTP: c.banner.HTTP, WebSocket: c.banner.WebSocket,
 			API: c.banner.API, Metrics: c.banner.Metrics, Staking: c.banner.Staking, PID: c.cmd.Process.Pid,
 			DataDir: n.folder.home(i), Config: n.settingsPath(i), Log: n.folder.log(i),
+			Region: n.links.region(i), Again: n.again(i),
 		})
 	}
 	var err error
 	b.Accounts, err = node.DevAccounts(n.folder.genesis)
 	return b, err
+}
+
+// again is what a user types to start node i again.
+func (n *Network) again(i int) string {
+	args := []string{"parsd", "run", "--config", n.settingsPath(i)}
+	if n.fabric != nil {
+		if inside, err := n.fabric.command(i, args); err == nil {
+			args = inside
+		}
+	}
+	return strings.Join(args, " ")
 }
 
 // WriteJSON writes the banner as one line of JSON.
@@ -76,7 +92,7 @@ func (b Banner) WriteText(w io.Writer) error {
 	var s strings.Builder
 	fmt.Fprintf(&s, "\nPars local network %s, %d validators of %s, ready in %.1f s\n\n", b.Version, len(b.Nodes), b.Network, float64(b.ReadyMs)/1000)
 	for _, n := range b.Nodes {
-		fmt.Fprintf(&s, "  %-7s %s  %s  pid %d\n", n.Name, n.HTTP, n.NodeID, n.PID)
+		fmt.Fprintf(&s, "  %-7s %s  %s  pid %d  %s\n", n.Name, n.HTTP, n.NodeID, n.PID, n.Region)
 	}
 	kept := "kept"
 	if b.Temporary {
@@ -84,7 +100,7 @@ func (b Banner) WriteText(w io.Writer) error {
 	}
 	fmt.Fprintf(&s, "\n  chain id     %d\n  genesis      %s\n  folder       %s (%s)\n", b.ChainID, b.GenesisHash, b.DataDir, kept)
 	fmt.Fprintf(&s, "  logs         %s/node1.log to node%d.log\n", b.DataDir, len(b.Nodes))
-	fmt.Fprintf(&s, "  a node again parsd run --config %s/node1/%s\n", b.DataDir, settingsFile)
+	fmt.Fprintf(&s, "  a node again %s\n", b.Nodes[0].Again)
 	fmt.Fprint(&s, "\nAccounts. These keys are publicly known: never use them on a real network.\n\n")
 	for i, a := range b.Accounts {
 		fmt.Fprintf(&s, "  (%d) %s  %s PARS\n      %s\n", i, a.Address, a.Tokens, a.PrivateKey)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pars-network/pars/node"
 	"github.com/pars-network/pars/node/datadir"
+	"github.com/pars-network/pars/params"
 )
 
 // Bounds of a local network: what one machine can reasonably carry.
@@ -42,6 +43,9 @@ type Config struct {
 	// HTTPPort is the first node's JSON-RPC port, the others have the following
 	// ones; 0 means free ports.
 	HTTPPort uint16
+	// Links is what the network between the nodes is like. Anything but the zero
+	// value puts every node into a network namespace, which needs Linux and root.
+	Links Links
 	// Environ is the nodes' environment. Variables named PARS_ are left out:
 	// they would override the nodes' settings.
 	Environ []string
@@ -53,6 +57,8 @@ type Config struct {
 type Network struct {
 	folder    *folder
 	temporary bool
+	links     Links
+	fabric    *fabric // nil on loopback
 	starter   *starter
 	children  []*child
 	deaths    chan Death
@@ -75,6 +81,9 @@ func Start(ctx context.Context, c Config) (_ *Network, err error) {
 	if c.Validators < 0 || c.Validators > MaxValidators {
 		return nil, node.Usage(fmt.Errorf("--validators is %d, want 1 to %d", c.Validators, MaxValidators))
 	}
+	if err := c.Links.check(); err != nil {
+		return nil, err
+	}
 	if c.Progress == nil {
 		c.Progress = func(string, ...any) {}
 	}
@@ -83,7 +92,7 @@ func Start(ctx context.Context, c Config) (_ *Network, err error) {
 			return nil, fmt.Errorf("finding parsd's own file: %w", err)
 		}
 	}
-	n := &Network{stopping: make(chan struct{})}
+	n := &Network{links: c.Links, stopping: make(chan struct{})}
 	if c.Dir == "" {
 		if c.Dir, err = os.MkdirTemp("", "parsd-localnet-"); err != nil {
 			return nil, fmt.Errorf("%w: %w; name one with --datadir", datadir.ErrUnusable, err)
@@ -105,6 +114,11 @@ func Start(ctx context.Context, c Config) (_ *Network, err error) {
 		}
 		return nil, err
 	}
+	if !c.Links.plain() {
+		if n.fabric, err = newFabric(ctx, len(n.folder.record.Nodes), c.Links); err != nil {
+			return nil, err
+		}
+	}
 	if err := n.configure(ctx, c.HTTPPort); err != nil {
 		return nil, err
 	}
@@ -116,14 +130,28 @@ func Start(ctx context.Context, c Config) (_ *Network, err error) {
 
 // configure decides ports and writes every node's settings.
 func (n *Network) configure(ctx context.Context, base uint16) error {
-	if err := settlePorts(ctx, n.folder.record.Nodes, base); err != nil {
-		return err
+	places := make([]place, len(n.folder.record.Nodes))
+	if n.fabric != nil {
+		// Every node has an address of its own, and with it all ports.
+		if base == 0 {
+			base = params.RPCPort
+		}
+		for i := range places {
+			places[i] = place{n.fabric.addrs[i], base, params.StakingPort, params.NodeAPIPort}
+		}
+	} else {
+		if err := settlePorts(ctx, n.folder.record.Nodes, base); err != nil {
+			return err
+		}
+		if err := n.folder.save(); err != nil {
+			return err
+		}
+		for i, m := range n.folder.record.Nodes {
+			places[i] = place{loopback, m.HTTP, m.Staking, m.API}
+		}
 	}
-	if err := n.folder.save(); err != nil {
-		return err
-	}
-	for i := range n.folder.record.Nodes {
-		text, err := settings(n.folder, i)
+	for i := range places {
+		text, err := settings(n.folder, places, i)
 		if err != nil {
 			return err
 		}
@@ -149,6 +177,12 @@ func (n *Network) startAll(c Config) error {
 	n.deaths = make(chan Death, count)
 	for i := range count {
 		args := []string{c.Program, "run", "--json", "--config", n.settingsPath(i)}
+		if n.fabric != nil {
+			var err error
+			if args, err = n.fabric.command(i, args); err != nil {
+				return fmt.Errorf("node %d: %w", i+1, err)
+			}
+		}
 		child, err := n.starter.startChild(args, environ, n.folder.log(i))
 		if err != nil {
 			return fmt.Errorf("node %d: %w", i+1, err)
@@ -255,6 +289,9 @@ func (n *Network) Stop() error {
 	}
 	if n.starter != nil {
 		n.starter.close()
+	}
+	if n.fabric != nil {
+		errs = append(errs, n.fabric.close())
 	}
 	if n.folder != nil {
 		errs = append(errs, n.folder.close())

@@ -93,13 +93,19 @@ func settlePorts(ctx context.Context, nodes []member, base uint16) error {
 // errQuote reports a path that a TOML string can't hold as it is.
 var errQuote = errors.New("the folder's path has control characters; choose another with --datadir")
 
+// place is where a node listens.
+type place struct {
+	addr               netip.Addr
+	http, staking, api uint16
+}
+
 // settings is the parsd.toml of node i. Every node knows all others, so that it
 // finds the network whichever of them is down.
-func settings(f *folder, i int) (string, error) {
+func settings(f *folder, places []place, i int) (string, error) {
 	var peers []string
 	for j, m := range f.record.Nodes {
 		if j != i {
-			peers = append(peers, strconv.Quote(fmt.Sprintf("%s@%s", m.ID, netip.AddrPortFrom(loopback, m.Staking))))
+			peers = append(peers, strconv.Quote(fmt.Sprintf("%s@%s", m.ID, netip.AddrPortFrom(places[j].addr, places[j].staking))))
 		}
 	}
 	for _, r := range f.path {
@@ -110,7 +116,7 @@ func settings(f *folder, i int) (string, error) {
 	quote := func(s string) string {
 		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 	}
-	m := f.record.Nodes[i]
+	at := places[i]
 	return fmt.Sprintf(`# Node %d of the local network in %s.
 # Written at every start of parsd localnet. To start this node alone:
 #
@@ -136,5 +142,5 @@ port = 0
 [session]
 enable = false
 `, i+1, f.path, f.home(i)+"/"+settingsFile, quote(f.home(i)), quote(f.file(genesisFile)), strings.Join(peers, ", "),
-		loopback, m.HTTP, loopback, m.Staking, m.API), nil
+		at.addr, at.http, at.addr, at.staking, at.api), nil
 }
