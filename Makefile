@@ -33,6 +33,11 @@ test: deps build ## the gate: vet, every package with the race detector, the rea
 test-full: test ## the gate, then the long tests: many processes, many seeds, long fuzzing; results in docs/results/
 	PARS_TEST_FULL=1 go test -timeout 120m ./...
 
+.PHONY: test-vectors
+test-vectors: deps ## other people's test vectors: what passed, failed and was left out, by primitive
+	@set -o pipefail; go test -count=1 -v -run '^TestVectors' ./precompile/... ./contracts/... ./crypto/... 2>&1 \
+	  | awk '/VECTORS/ {sub(/.*VECTORS /, ""); print; next} /^(---)? *FAIL|panic:|^\S+\.go:/ {print > "/dev/stderr"}'
+
 .PHONY: deps
 deps: $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard contracts/package.json e2e/clients/package.json)) ## install the Node packages that tests and contracts use
 
@@ -58,3 +63,7 @@ bench: ## the benchmarks that stand beside hot code
 .PHONY: generate
 generate: ## write the Go code of session/api/session.proto again
 	go generate ./session/api
+.PHONY: bench-precompiles
+bench-precompiles: ## time and gas of every native contract beside ecrecover; rewrites the tables of docs/precompiles/gas.md
+	go run ./internal/gasbench -name default -write docs/precompiles/gas.md
+	go run -tags purego ./internal/gasbench -name portable -write docs/precompiles/gas.md

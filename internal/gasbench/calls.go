@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/crypto"
@@ -16,6 +20,7 @@ import (
 func allCalls() ([]call, error) {
 	b := new(builder)
 	b.ecrecover()
+	b.p256()
 	b.mldsa()
 	return b.calls, b.err
 }
@@ -77,7 +82,7 @@ func (b *builder) ecrecover() {
 // the least and greatest coefficients in a seeded order: hardly any try to sign
 // with it succeeds.
 func extremeT0(sk []byte, polys int) {
-	r := rand.New(rand.NewPCG(13, 13))
+	r := mathrand.New(mathrand.NewPCG(13, 13))
 	t0 := sk[len(sk)-polys*416:]
 	clear(t0)
 	for bit := 0; bit < len(t0)*8; bit += 13 {
@@ -91,3 +96,25 @@ func extremeT0(sk []byte, polys int) {
 }
 
 func number(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+
+// p256 is P256VERIFY with a valid signature.
+func (b *builder) p256() {
+	digest := sha256.Sum256([]byte("gasbench"))
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	point, err := key.PublicKey.Bytes() // 0x04, x, y
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	input := bytes.Join([][]byte{digest[:], r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32)), point[1:]}, nil)
+	b.calls = append(b.calls, call{name: "P256VERIFY", address: precompile.P256VerifyAddress, input: input})
+}

@@ -87,16 +87,18 @@ func measure(rounds int, slice time.Duration) ([]figure, error) {
 		}
 		figures[i] = figure{call: c, gas: used, perOp: time.Hour}
 	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for range rounds {
 		for i, c := range calls {
 			runtime.GC()
 			n := 0
-			start := time.Now()
-			for time.Since(start) < slice || n == 0 {
+			start := cpuTime()
+			for cpuTime()-start < slice || n == 0 {
 				_, _, _ = e.Do(vm.Call, c.address, c.input, evmtest.Gas)
 				n++
 			}
-			figures[i].perOp = min(figures[i].perOp, time.Since(start)/time.Duration(n))
+			figures[i].perOp = min(figures[i].perOp, (cpuTime()-start)/time.Duration(n))
 		}
 	}
 	return figures, nil

@@ -1,0 +1,80 @@
+package contracts_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"github.com/ava-labs/libevm/accounts/abi"
+
+	"github.com/pars-network/pars/precompile"
+)
+
+// interfaces names the Solidity interface of each native contract.
+var interfaces = map[string]string{
+	"ML-DSA": "IMLDSA",
+}
+
+func TestSolidityIsFormattedAndTested(t *testing.T) {
+	forge(t, "fmt", "--check")
+	compiled(t, "IMLDSA.sol", "IMLDSA")
+	forge(t, "test")
+}
+
+// describe lists what an ABI promises: selectors, signatures with the names of
+// arguments and results, mutability, errors.
+func describe(a abi.ABI) []string {
+	var out []string
+	for _, m := range a.Methods {
+		out = append(out, fmt.Sprintf("%x %s", m.ID, m.String()))
+	}
+	for _, e := range a.Errors {
+		out = append(out, fmt.Sprintf("%x %s", e.ID.Bytes()[:4], e.String()))
+	}
+	for _, e := range a.Events {
+		out = append(out, fmt.Sprintf("%x %s", e.ID, e.String()))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func TestInterfacesAreTheRegistrys(t *testing.T) {
+	left := maps.Clone(interfaces)
+	for _, entry := range precompile.Entries() {
+		if entry.ABI == nil {
+			continue
+		}
+		name, ok := interfaces[entry.Name]
+		if !ok {
+			t.Errorf("%s has no Solidity interface", entry.Name)
+			continue
+		}
+		delete(left, entry.Name)
+		want, got := describe(compiled(t, name+".sol", name).ABI), describe(*entry.ABI)
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: the registry has\n%q\nand %s.sol has\n%q", entry.Name, got, name, want)
+		}
+	}
+	if len(left) > 0 {
+		t.Errorf("the registry lacks %v", left)
+	}
+}
+
+// PIP-0000 gives these signatures word by word.
+func TestTheMissionsFunctionsExist(t *testing.T) {
+	mission := map[string][]string{
+		"ML-DSA": {"keyGen(uint8)", "sign(bytes,bytes)", "verify(bytes,bytes,bytes)"},
+	}
+	for _, entry := range precompile.Entries() {
+		for _, want := range mission[entry.Name] {
+			found := false
+			for _, m := range entry.ABI.Methods {
+				found = found || m.Sig == want
+			}
+			if !found {
+				t.Errorf("%s has no %s", entry.Name, want)
+			}
+		}
+	}
+}
