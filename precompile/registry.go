@@ -12,12 +12,18 @@ import (
 
 	"github.com/pars-network/pars/precompile/contract"
 	"github.com/pars-network/pars/precompile/pq"
+	"github.com/pars-network/pars/precompile/threshold"
+	"github.com/pars-network/pars/precompile/zk"
 )
 
 // Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
 var (
 	P256VerifyAddress = common.BytesToAddress([]byte{0x01, 0x00})
 	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
+	FROSTAddress      = common.BytesToAddress([]byte{0x08, 0x00})
+	PoseidonAddress   = common.BytesToAddress([]byte{0x09, 0x00})
+	PedersenAddress   = common.BytesToAddress([]byte{0x09, 0x01})
+	STARKAddress      = common.BytesToAddress([]byte{0x09, 0x02})
 )
 
 // Entry is one native contract. Entries are immutable.
@@ -47,6 +53,10 @@ type Entry struct {
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
 	native(MLDSAAddress, 0, pq.MLDSA),
+	native(FROSTAddress, 0, threshold.FROST),
+	native(PoseidonAddress, 0, zk.Poseidon),
+	native(PedersenAddress, 0, zk.Pedersen),
+	native(STARKAddress, 0, zk.STARK),
 }
 
 var byAddress = func() map[common.Address]*Entry {
