@@ -12,6 +12,7 @@ import (
 
 	"github.com/pars-network/pars/precompile/contract"
 	"github.com/pars-network/pars/precompile/pq"
+	"github.com/pars-network/pars/precompile/privacy"
 	"github.com/pars-network/pars/precompile/threshold"
 	"github.com/pars-network/pars/precompile/zk"
 )
@@ -20,6 +21,7 @@ import (
 var (
 	P256VerifyAddress = common.BytesToAddress([]byte{0x01, 0x00})
 	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
+	RingAddress       = common.BytesToAddress([]byte{0x07, 0x00})
 	FROSTAddress      = common.BytesToAddress([]byte{0x08, 0x00})
 	PoseidonAddress   = common.BytesToAddress([]byte{0x09, 0x00})
 	PedersenAddress   = common.BytesToAddress([]byte{0x09, 0x01})
@@ -53,6 +55,7 @@ type Entry struct {
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
 	native(MLDSAAddress, 0, pq.MLDSA),
+	native(RingAddress, 0, privacy.Ring),
 	native(FROSTAddress, 0, threshold.FROST),
 	native(PoseidonAddress, 0, zk.Poseidon),
 	native(PedersenAddress, 0, zk.Pedersen),
