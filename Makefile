@@ -39,7 +39,7 @@ test-vectors: deps ## other people's test vectors: what passed, failed and was l
 	  | awk '/VECTORS/ {sub(/.*VECTORS /, ""); print; next} /^(---)? *FAIL|panic:|^\S+\.go:/ {print > "/dev/stderr"}'
 
 .PHONY: deps
-deps: $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard contracts/package.json e2e/clients/package.json)) ## install the Node packages that tests and contracts use
+deps: $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard contracts/package.json e2e/clients/package.json spec/check/package.json)) ## install the Node packages that tests and contracts use
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	npm ci --prefix $* --no-audit --no-fund --loglevel=error
@@ -63,7 +63,9 @@ bench: ## the benchmarks that stand beside hot code
 .PHONY: generate
 generate: ## write the Go code of session/api/session.proto again
 	go generate ./session/api
+
 .PHONY: bench-precompiles
 bench-precompiles: ## time and gas of every native contract beside ecrecover; rewrites the tables of docs/precompiles/gas.md
 	go run ./internal/gasbench -name default -write docs/precompiles/gas.md
+	GODEBUG=cpu.sha=off go run ./internal/gasbench -name no-sha -write docs/precompiles/gas.md
 	go run -tags purego ./internal/gasbench -name portable -write docs/precompiles/gas.md

@@ -80,7 +80,7 @@ func (a *app) printPhrase(phrase string) {
 
 func (a *app) identityRestore(ctx context.Context) error {
 	if !a.json {
-		fmt.Fprintln(a.sys.Stderr, a.say(msgRestoreAsk))
+		_, _ = fmt.Fprintln(a.sys.Stderr, a.say(msgRestoreAsk))
 	}
 	line, err := a.readLine()
 	if err != nil {

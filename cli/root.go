@@ -66,7 +66,7 @@ func Main(sys System) int {
 	if err == nil {
 		return ExitOK
 	}
-	fmt.Fprintln(sys.Stderr, "parsctl:", a.explain(err))
+	_, _ = fmt.Fprintln(sys.Stderr, "parsctl:", a.explain(err))
 	return exitCode(err)
 }
 
@@ -140,9 +140,9 @@ func args(rule cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// print writes a line for a person.
+// print writes a line for a person. Who closed the pipe wants no more.
 func (a *app) print(line string) {
-	fmt.Fprintln(a.sys.Stdout, line)
+	_, _ = fmt.Fprintln(a.sys.Stdout, line)
 }
 
 // printJSON writes one versioned object. v is a struct whose first field is the
@@ -200,4 +200,3 @@ func (a *app) hint(command string) string {
 	}
 	return a.ltr(command)
 }
-

@@ -74,7 +74,7 @@ func (d *deployed) message(tb testing.TB, to common.Address, value int64, data [
 func TestPQWalletObeysAnOutsideSignature(t *testing.T) {
 	e := evmtest.New(t, evmtest.Block{})
 	signer := noble(t)
-	seed := [32]byte{1}
+	seed := bytes.Repeat([]byte{1}, 32)
 	pk, _, _ := signer.sign(t, "ml_dsa87", seed, nil, nil)
 	wallet := deploy(t, e, compiled(t, "PQWallet.sol", "PQWallet"), 1000, pk)
 	context := []byte("pars/PQWallet/v1")
@@ -87,7 +87,7 @@ func TestPQWalletObeysAnOutsideSignature(t *testing.T) {
 	}
 	t.Logf("a transfer by ML-DSA-87 signature used %d gas", used)
 
-	otherKey, _, _ := signer.sign(t, "ml_dsa87", [32]byte{2}, nil, nil)
+	otherKey, _, _ := signer.sign(t, "ml_dsa87", bytes.Repeat([]byte{2}, 32), nil, nil)
 	_, _, noContext := signer.sign(t, "ml_dsa87", seed, wallet.message(t, to, 1, nil), nil)
 	_, _, good := signer.sign(t, "ml_dsa87", seed, wallet.message(t, to, 1, nil), context)
 	for _, c := range []struct {
@@ -131,7 +131,7 @@ func TestNotaryRecordsOutsideSignaturesOfEveryMode(t *testing.T) {
 	signer := noble(t)
 	for _, set := range []string{"ml_dsa44", "ml_dsa65", "ml_dsa87"} {
 		document := []byte("a document for " + set)
-		pk, _, sig := signer.sign(t, set, [32]byte{3}, document, nil)
+		pk, _, sig := signer.sign(t, set, bytes.Repeat([]byte{3}, 32), document, nil)
 		bad := bytes.Clone(sig)
 		bad[len(bad)/2] ^= 1
 		if _, _, revert := notary.call(t, "record", pk, document, bad); revert != "BadSignature" {

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/ava-labs/libevm/accounts/abi"
+
+	"github.com/pars-network/pars/internal/vectors"
 )
 
 // forge runs Foundry's forge, which `make deps` installs, and fails the test
@@ -101,29 +103,52 @@ func noble(tb testing.TB) *outside {
 	return &outside{requests: json.NewEncoder(in), answers: answers}
 }
 
-// sign makes a key pair of ML-DSA set ("ml_dsa87") from seed and signs message
-// under the context ctx.
-func (o *outside) sign(tb testing.TB, set string, seed [32]byte, message, ctx []byte) (pk, sk, sig []byte) {
+// nobleRequest is a line to tools/noble.mjs; byte strings are in hex.
+type nobleRequest struct {
+	Set     string `json:"set"`
+	Seed    string `json:"seed"`
+	Message string `json:"message,omitempty"`
+	Context string `json:"context,omitempty"`
+	M       string `json:"m,omitempty"`
+}
+
+// nobleAnswer is a line from it.
+type nobleAnswer struct {
+	PK  vectors.Hex `json:"pk"`
+	SK  vectors.Hex `json:"sk"`
+	Sig vectors.Hex `json:"sig"`
+	CT  vectors.Hex `json:"ct"`
+	SS  vectors.Hex `json:"ss"`
+}
+
+func (o *outside) ask(tb testing.TB, request nobleRequest) (answer nobleAnswer) {
 	tb.Helper()
-	err := o.requests.Encode(map[string]string{
-		"set": set, "seed": hex.EncodeToString(seed[:]),
-		"message": hex.EncodeToString(message), "context": hex.EncodeToString(ctx),
-	})
-	if err != nil {
+	if err := o.requests.Encode(request); err != nil {
 		tb.Fatal(err)
 	}
 	if !o.answers.Scan() {
 		tb.Fatalf("tools/noble.mjs ended: %v", o.answers.Err())
 	}
-	var answer struct{ PK, SK, Sig string }
 	if err := json.Unmarshal(o.answers.Bytes(), &answer); err != nil {
 		tb.Fatal(err)
 	}
-	var parts [3][]byte
-	for i, s := range []string{answer.PK, answer.SK, answer.Sig} {
-		if parts[i], err = hex.DecodeString(s); err != nil {
-			tb.Fatal(err)
-		}
-	}
-	return parts[0], parts[1], parts[2]
+	return answer
+}
+
+// sign makes a key pair of a signature set ("ml_dsa87") from seed and signs
+// message under the context ctx.
+func (o *outside) sign(tb testing.TB, set string, seed, message, ctx []byte) (pk, sk, sig []byte) {
+	tb.Helper()
+	a := o.ask(tb, nobleRequest{
+		Set: set, Seed: hex.EncodeToString(seed), Message: hex.EncodeToString(message), Context: hex.EncodeToString(ctx),
+	})
+	return a.PK, a.SK, a.Sig
+}
+
+// encapsulate makes a key pair of a KEM set ("ml_kem512") from seed and
+// encapsulates with the randomness m.
+func (o *outside) encapsulate(tb testing.TB, set string, seed, m []byte) (pk, sk, ct, ss []byte) {
+	tb.Helper()
+	a := o.ask(tb, nobleRequest{Set: set, Seed: hex.EncodeToString(seed), M: hex.EncodeToString(m)})
+	return a.PK, a.SK, a.CT, a.SS
 }

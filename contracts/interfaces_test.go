@@ -13,7 +13,9 @@ import (
 
 // interfaces names the Solidity interface of each native contract.
 var interfaces = map[string]string{
-	"ML-DSA": "IMLDSA",
+	"ML-DSA":  "IMLDSA",
+	"ML-KEM":  "IMLKEM",
+	"SLH-DSA": "ISLHDSA",
 }
 
 func TestSolidityIsFormattedAndTested(t *testing.T) {
@@ -65,6 +67,7 @@ func TestInterfacesAreTheRegistrys(t *testing.T) {
 func TestTheMissionsFunctionsExist(t *testing.T) {
 	mission := map[string][]string{
 		"ML-DSA": {"keyGen(uint8)", "sign(bytes,bytes)", "verify(bytes,bytes,bytes)"},
+		"ML-KEM": {"keyGen(uint8)", "encapsulate(bytes)", "decapsulate(bytes,bytes)"},
 	}
 	for _, entry := range precompile.Entries() {
 		for _, want := range mission[entry.Name] {

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ava-labs/avalanchego/vms"
+
 	"github.com/pars-network/pars/evm/chain"
 	"github.com/pars-network/pars/evm/genesis"
 	"github.com/pars-network/pars/evm/genesis/pchain"
@@ -43,6 +45,10 @@ type Options struct {
 	// can't be trusted, the one on disk can. Nil means the program's own end
 	// with [CodeChain].
 	Crash func(reason string)
+
+	// wrap, if set, stands between the engine and the VM's factory: tests put
+	// faults there.
+	wrap func(vms.Factory) vms.Factory
 }
 
 // Node is a running parsd.
@@ -123,7 +129,14 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		}
 		go n.watchSession()
 	}
-	if err := n.startEngine(at, files); err != nil {
+	factory := vms.Factory(&watchedFactory{
+		Factory: chain.Factory{OnReady: n.serve},
+		watch:   watch{ready: n.becomeReady, closing: n.closeRPC, failed: n.fail, panicked: n.panicked},
+	})
+	if o.wrap != nil {
+		factory = o.wrap(factory)
+	}
+	if err := n.startEngine(at, files, factory); err != nil {
 		return nil, err
 	}
 	return n, nil
@@ -227,7 +240,7 @@ func dirExists(path string) error {
 }
 
 // startEngine starts consensus with our chain in it.
-func (n *Node) startEngine(at resolved, files uint64) error {
+func (n *Node) startEngine(at resolved, files uint64, factory vms.Factory) error {
 	data, chainID, assetID, err := pchain.New(n.genesis)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrGenesis, err)
@@ -246,10 +259,7 @@ func (n *Node) startEngine(at resolved, files uint64) error {
 		ChainsDir: datadir.ChainsFolder, LogsDir: datadir.LogsFolder,
 		NetworkID: network.ID, Genesis: data, AssetID: assetID, Rewards: rewards, Validators: len(n.genesis.Validators),
 		ChainID: chainID, VMID: genesis.VMID, Alias: chainAlias, ChainConfig: config,
-		VM: &watchedFactory{
-			Factory: chain.Factory{OnReady: n.serve},
-			watch:   watch{ready: n.becomeReady, closing: n.closeRPC, failed: n.fail},
-		},
+		VM:      factory,
 		Staking: at.staking, PublicIP: at.publicIP, API: at.api, Bootstrap: at.bootstrap,
 		// Only a network whose peers are all public may refuse private addresses.
 		AllowPrivateIPs: network != params.Mainnet || !at.publicIP.IsGlobalUnicast() || at.publicIP.IsPrivate(),
@@ -258,8 +268,7 @@ func (n *Node) startEngine(at resolved, files uint64) error {
 		OnPanic:         n.panicked,
 	})
 	if errors.Is(err, avalanche.ErrDatabase) {
-		return fmt.Errorf("%w; restore %s from a backup, or move the data folder away and keep its %s folder to sync anew",
-			err, n.folder.Path(), datadir.KeysFolder)
+		return fmt.Errorf("%w; %s", err, startAnew)
 	}
 	if err != nil {
 		return err

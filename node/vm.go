@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"github.com/ava-labs/avalanchego/database"
@@ -11,7 +12,11 @@ import (
 	"github.com/ava-labs/avalanchego/utils/logging"
 
 	"github.com/pars-network/pars/evm/chain"
+	"github.com/pars-network/pars/node/datadir"
 )
+
+// startAnew is what to do about a folder whose databases can't be read.
+const startAnew = "restore the data folder from a backup, or move it away but for its folder " + datadir.KeysFolder + " to sync anew"
 
 // watch hears what happens to the chain's VM. Its functions are called from the
 // engine's goroutines.
@@ -23,6 +28,17 @@ type watch struct {
 	closing func()
 	// failed is called when the chain can't start, or was stopped by the engine.
 	failed func(error)
+	// panicked is called with the value and the stack of a panic in a goroutine
+	// in which the engine doesn't look for panics.
+	panicked func(any, []byte)
+}
+
+// recover is to be deferred by what such a goroutine calls.
+func (w watch) recover() {
+	if r := recover(); r != nil {
+		w.panicked(r, debug.Stack())
+		panic(r) // if the process still runs, it must not go on
+	}
 }
 
 // watchedFactory makes VMs that report to a watch.
@@ -58,14 +74,22 @@ type watchedVM struct {
 
 // Initialize starts the VM and reports if that fails or panics.
 func (v *watchedVM) Initialize(ctx context.Context, sctx *snow.Context, db database.Database, genesis, upgrade, config []byte, fxs []*common.Fx, sender common.AppSender) error {
+	defer v.watch.recover()
 	if err := v.VM.Initialize(ctx, sctx, db, genesis, upgrade, config, fxs, sender); err != nil {
-		v.watch.failed(fmt.Errorf("%w: it can't start: %w", ErrChain, err))
+		// Genesis and settings were checked before, so it is what lies on disk.
+		v.watch.failed(fmt.Errorf("%w: the chain in it can't start: %w; %s", datadir.ErrUnusable, err, startAnew))
 		return err
 	}
 	v.mu.Lock()
 	v.running = true
 	v.mu.Unlock()
 	return nil
+}
+
+// WaitForEvent waits for work, in a goroutine of the engine's own.
+func (v *watchedVM) WaitForEvent(ctx context.Context) (common.Message, error) {
+	defer v.watch.recover()
+	return v.VM.WaitForEvent(ctx)
 }
 
 // SetState passes the engine's state on and reports normal operation.

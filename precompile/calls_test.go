@@ -9,7 +9,9 @@ import (
 
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/vm"
+	"github.com/cloudflare/circl/kem/mlkem/mlkem768"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
+	"github.com/cloudflare/circl/sign/slhdsa"
 
 	"github.com/pars-network/pars/internal/evmtest"
 	"github.com/pars-network/pars/precompile"
@@ -32,7 +34,35 @@ func samples(tb testing.TB) map[common.Address][]sample {
 	if err := errors.Join(mldsa44.SignTo(sk, message, nil, false, sig), mldsa44.SignTo(sk, message, context, false, bound)); err != nil {
 		tb.Fatal(err)
 	}
+	slhPK, slhSK, err := slhdsa.GenerateKey(bytes.NewReader(make([]byte, 48)), slhdsa.SHA2_128f)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	slhSig, err := slhdsa.SignDeterministic(&slhSK, slhdsa.NewMessage(message), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	slhPKBytes, err := slhPK.MarshalBinary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	slhSKBytes, err := slhSK.MarshalBinary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	const slhSet = uint8(slhdsa.SHA2_128f)
+	kemPK, kemSK := mlkem768.NewKeyFromSeed(append(seed[:], seed[:]...))
+	kemPKBytes, kemSKBytes := make([]byte, mlkem768.PublicKeySize), make([]byte, mlkem768.PrivateKeySize)
+	kemPK.Pack(kemPKBytes)
+	kemSK.Pack(kemSKBytes)
 	return map[common.Address][]sample{
+		precompile.MLKEMAddress: {
+			{"keyGen(uint8)", []any{uint8(5)}},
+			{"keyGen(uint8,bytes32,bytes32)", []any{uint8(1), seed, seed}},
+			{"encapsulate(bytes)", []any{kemPKBytes}},
+			{"encapsulate(bytes,bytes32)", []any{kemPKBytes, seed}},
+			{"decapsulate(bytes,bytes)", []any{kemSKBytes, make([]byte, mlkem768.CiphertextSize)}},
+		},
 		precompile.MLDSAAddress: {
 			{"keyGen(uint8)", []any{uint8(87)}},
 			{"keyGen(uint8,bytes32)", []any{uint8(65), seed}},
@@ -41,6 +71,14 @@ func samples(tb testing.TB) map[common.Address][]sample {
 			{"verify(bytes,bytes,bytes)", []any{pk.Bytes(), message, sig}},
 			{"verifyWithContext(bytes,bytes,bytes,bytes)", []any{pk.Bytes(), message, bound, context}},
 			{"verifyBatch(bytes[],bytes[],bytes[])", []any{[][]byte{pk.Bytes(), pk.Bytes()}, [][]byte{message, message}, [][]byte{sig, sig}}},
+		},
+		precompile.SLHDSAAddress: {
+			{"keyGen(uint8)", []any{slhSet}},
+			{"keyGen(uint8,bytes)", []any{slhSet, make([]byte, 48)}},
+			{"sign(uint8,bytes,bytes)", []any{slhSet, slhSKBytes, message}},
+			{"signWithContext(uint8,bytes,bytes,bytes)", []any{slhSet, slhSKBytes, message, context}},
+			{"verify(uint8,bytes,bytes,bytes)", []any{slhSet, slhPKBytes, message, slhSig}},
+			{"verifyWithContext(uint8,bytes,bytes,bytes,bytes)", []any{slhSet, slhPKBytes, message, slhSig, []byte{}}},
 		},
 	}
 }
@@ -139,10 +177,12 @@ func TestMalformedInputReverts(t *testing.T) {
 			for _, size := range []int{1, 4, 36, 100, 1 << 12} {
 				refuse(t, n, fmt.Sprintf("%d bytes of %#x", size, fill), bytes.Repeat([]byte{fill}, size))
 			}
-			body := bytes.Repeat([]byte{fill}, len(input)-4)
-			if fill == 0xff || len(body) > 64 {
-				refuse(t, n, fmt.Sprintf("arguments of %#x", fill), append(bytes.Clone(input[:4]), body...))
-			}
+		}
+		refuse(t, n, "arguments of 0xff", append(bytes.Clone(input[:4]), bytes.Repeat([]byte{0xff}, len(input)-4)...))
+		// Zeros may be well-formed, as numbers, but no function takes them.
+		zeros := append(bytes.Clone(input[:4]), make([]byte, len(input)-4)...)
+		if out, _, err := n.EVM.Do(vm.Call, n.Address, zeros, evmtest.Gas); !errors.Is(err, vm.ErrExecutionReverted) || n.RevertName(t, out) == "" {
+			t.Errorf("arguments of zeros: %x, %v, want a revert", out, err)
 		}
 	})
 }

@@ -20,7 +20,9 @@ import (
 // Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
 var (
 	P256VerifyAddress = common.BytesToAddress([]byte{0x01, 0x00})
+	MLKEMAddress      = common.BytesToAddress([]byte{0x06, 0x01})
 	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
+	SLHDSAAddress     = common.BytesToAddress([]byte{0x06, 0x03})
 	RingAddress       = common.BytesToAddress([]byte{0x07, 0x00})
 	FROSTAddress      = common.BytesToAddress([]byte{0x08, 0x00})
 	PoseidonAddress   = common.BytesToAddress([]byte{0x09, 0x00})
@@ -54,7 +56,9 @@ type Entry struct {
 // for its code first, so its account stays empty, as it is on every other chain.
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
+	native(MLKEMAddress, 0, pq.MLKEM),
 	native(MLDSAAddress, 0, pq.MLDSA),
+	native(SLHDSAAddress, 0, pq.SLHDSA),
 	native(RingAddress, 0, privacy.Ring),
 	native(FROSTAddress, 0, threshold.FROST),
 	native(PoseidonAddress, 0, zk.Poseidon),

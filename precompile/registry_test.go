@@ -2,12 +2,12 @@ package precompile_test
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"testing"
 
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/vm"
-	"github.com/ava-labs/libevm/params"
 	"github.com/holiman/uint256"
 
 	"github.com/pars-network/pars/evm/extras"
@@ -74,7 +74,6 @@ func TestRegisterIsIdempotentAndReachesTheEVM(t *testing.T) {
 	if !slices.Contains(warm, common.Address{19: 1}) {
 		t.Error("ecrecover is no longer active")
 	}
-	var _ params.RulesHooks = rules.Hooks()
 }
 
 func TestValueIsRefused(t *testing.T) {
@@ -84,7 +83,7 @@ func TestValueIsRefused(t *testing.T) {
 			continue
 		}
 		out, _, err := e.Call(vm.AccountRef(evmtest.Caller), entry.Address, nil, evmtest.Gas, oneWei)
-		if want := entry.ABI.Errors["NotPayable"].ID.Bytes()[:4]; err != vm.ErrExecutionReverted || !bytes.Equal(out, want) {
+		if want := entry.ABI.Errors["NotPayable"].ID.Bytes()[:4]; !errors.Is(err, vm.ErrExecutionReverted) || !bytes.Equal(out, want) {
 			t.Errorf("%s called with one wei: %x, %v; want a revert with NotPayable, %x", entry.Name, out, err, want)
 		}
 		if got := e.State.GetBalance(entry.Address); !got.IsZero() {

@@ -195,10 +195,10 @@ func (k *PrivateKey) Decapsulate(ciphertext []byte) ([]byte, error) {
 }
 
 // String hides the key from logs and error messages.
-func (*PrivateKey) String() string { return "kem.PrivateKey(hidden)" }
+func (PrivateKey) String() string { return "kem.PrivateKey(hidden)" }
 
 // GoString hides the key from %#v.
-func (k *PrivateKey) GoString() string { return k.String() }
+func (k PrivateKey) GoString() string { return k.String() }
 
 // Format hides the key from every verb of package fmt.
-func (k *PrivateKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }
+func (k PrivateKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }

@@ -292,7 +292,7 @@ func TestPrivateKeyNeverPrints(t *testing.T) {
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
 		for _, v := range []any{k, struct{ K *PrivateKey }{k}, []*PrivateKey{k}} {
 			out := fmt.Sprintf(verb, v)
-			for _, secret := range []string{hex.EncodeToString(seed[:6]), hex.EncodeToString(seed[40:46]), strings.Trim(fmt.Sprint(seed[:5]), "[]")} {
+			for _, secret := range []string{hex.EncodeToString(seed[:6]), hex.EncodeToString(seed[40:46]), strings.Trim(fmt.Sprintf("%d", seed[:5]), "[]")} {
 				if strings.Contains(out, secret) {
 					t.Errorf("Sprintf(%q) shows the seed: %s", verb, out)
 				}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ava-labs/avalanchego/snow/consensus/snowman"
+	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core"
 	"github.com/ava-labs/libevm/core/state"
 	"github.com/ava-labs/libevm/core/txpool"
@@ -43,7 +44,7 @@ func (vm *VM) BuildBlock(ctx context.Context) (snowman.Block, error) {
 	if err != nil {
 		if !errors.Is(err, ErrNotDue) {
 			vm.mu.Lock()
-			vm.retryAt = vm.Clock.Now().Add(buildBackOff)
+			vm.retryAt, vm.workOn = vm.Clock.Now().Add(buildBackOff), common.Hash{}
 			vm.mu.Unlock()
 		}
 		return nil, err
@@ -75,12 +76,12 @@ func (vm *VM) build(ctx context.Context) (*Block, error) {
 		return vm.reissue(sealed)
 	}
 	// The engine may ask for an event that was due on another parent.
-	wait, err := vm.untilBuild(ctx)
+	ready, _, err := vm.nextBuild(ctx)
 	if err != nil {
 		return nil, err
 	}
 	nowMs := vm.nowMs()
-	if from := engine.EarliestMs(engine.TimeMs(parent), rank); wait > 0 || nowMs < from {
+	if from := engine.EarliestMs(engine.TimeMs(parent), rank); !ready || nowMs < from {
 		return nil, fmt.Errorf("%w: rank %d on a parent of %d ms at %d ms", ErrNotDue, rank, engine.TimeMs(parent), nowMs)
 	}
 	return vm.buildOn(ctx, parent, nowMs)

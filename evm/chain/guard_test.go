@@ -104,8 +104,8 @@ func TestWithoutItsGuardANodeWaitsForABlock(t *testing.T) {
 	if _, err := lost.BuildBlock(context.Background()); !errors.Is(err, ErrGuardWait) {
 		t.Fatalf("BuildBlock without a guard = %v, want %v", err, ErrGuardWait)
 	}
-	if wait, err := lost.untilBuild(context.Background()); err != nil || wait != forever {
-		t.Errorf("untilBuild without a guard = %v, %v, want never", wait, err)
+	if wait := lost.next(); wait != -1 {
+		t.Errorf("without a guard the next look is in %d ms, want never", wait)
 	}
 	b := nodes[1].build()
 	for _, n := range nodes {

@@ -76,10 +76,14 @@ func (c *fakeClock) Now() time.Time {
 	return c.now
 }
 
-func (c *fakeClock) After(d time.Duration) <-chan time.Time {
+func (c *fakeClock) At(t time.Time) <-chan time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	w := waiter{c.now.Add(d), make(chan time.Time, 1)}
+	w := waiter{t, make(chan time.Time, 1)}
+	if !t.After(c.now) {
+		w.ch <- c.now
+		return w.ch
+	}
 	c.waiting = append(c.waiting, w)
 	c.changed.Broadcast()
 	return w.ch
@@ -188,6 +192,12 @@ func (net *testNet) node(index int) *testNode {
 
 // open starts the node's VM; the error is Initialize's.
 func (n *testNode) open() error {
+	n.prepare()
+	return n.initialize()
+}
+
+// prepare makes a VM that is not initialized, and its context.
+func (n *testNode) prepare() {
 	ctx := snowtest.Context(n.net.tb, testBlockchain)
 	ctx.NetworkID, ctx.ChainDataDir = params.Dev.ID, n.dir
 	ctx.NodeID, ctx.PublicKey = n.net.ids[n.index], n.net.keys[n.index].PublicKey()
@@ -199,11 +209,14 @@ func (n *testNode) open() error {
 			return n.net.set, nil
 		},
 	}
-	n.VM = &VM{Clock: n.net.clock}
+	n.VM = &VM{Clock: n.net.clock, sctx: ctx}
 	if n.store != nil {
 		n.openStore = func(string, Config) (ethdb.Database, error) { return rawdb.NewDatabase(keepOpen{n.store}), nil }
 	}
-	return n.Initialize(context.Background(), ctx, nil, n.net.genesis, nil, []byte(n.config), nil, n.sender)
+}
+
+func (n *testNode) initialize() error {
+	return n.Initialize(context.Background(), n.sctx, nil, n.net.genesis, nil, []byte(n.config), nil, n.sender)
 }
 
 // keepOpen keeps a memory store across restarts.
@@ -294,10 +307,24 @@ func leader(nodes []*testNode) *testNode {
 func (n *testNode) due() {
 	parent := engine.TimeMs(n.Preferred())
 	n.net.clock.set(max(n.net.clock.ms(), engine.EarliestMs(parent, 0)))
-	if _, err := n.untilBuild(context.Background()); err != nil {
-		n.net.tb.Fatal(err)
-	}
+	n.next()
 	n.net.clock.set(n.net.clock.ms() + uint64(n.rank())*params.WindowMs)
+}
+
+// next returns the milliseconds until the node should build, 0 for now, and -1
+// for never.
+func (n *testNode) next() int64 {
+	n.net.tb.Helper()
+	ready, at, err := n.nextBuild(context.Background())
+	switch {
+	case err != nil:
+		n.net.tb.Fatal(err)
+	case at.Equal(never):
+		return -1
+	case !ready:
+		return at.UnixMilli() - int64(n.net.clock.ms())
+	}
+	return 0
 }
 
 // build builds a block when it is due.

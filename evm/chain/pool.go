@@ -28,20 +28,21 @@ func (vm *VM) openPool() error {
 
 	added := make(chan core.NewTxsEvent, 1024)
 	sub := pool.SubscribeTransactions(added, true)
-	done := make(chan struct{})
+	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		for {
 			select {
 			case <-added:
-				vm.stir()
-			case <-sub.Err():
+				vm.noteArrival()
+			case <-quit:
 				return
 			}
 		}
 	}()
 	vm.closers = append(vm.closers, func() error {
 		sub.Unsubscribe()
+		close(quit)
 		<-done
 		return nil
 	})

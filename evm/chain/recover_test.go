@@ -71,9 +71,13 @@ func runForCrashes(t *testing.T, blocks int, config string) *crashRun {
 // comes back, with everything that was accepted, and with the state that an
 // uninterrupted run had.
 func TestKilledAfterEveryWrite(t *testing.T) {
+	blocks := 8
+	if os.Getenv("PARS_TEST_FULL") != "" {
+		blocks = 24
+	}
 	for _, config := range []string{`{"commitEvery": 4}`, `{"commitEvery": 1000}`, `{"archive": true}`} {
 		t.Run(config, func(t *testing.T) {
-			r := runForCrashes(t, 14, config)
+			r := runForCrashes(t, blocks, config)
 			total := r.store.count()
 			t.Logf("%d writes", total)
 			for n := 0; n <= total; n++ {

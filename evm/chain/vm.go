@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/ava-labs/avalanchego/database"
@@ -31,6 +32,7 @@ import (
 	snowcommon "github.com/ava-labs/avalanchego/snow/engine/common"
 	"github.com/ava-labs/avalanchego/snow/engine/snowman/block"
 	"github.com/ava-labs/avalanchego/snow/validators"
+	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core"
 	"github.com/ava-labs/libevm/core/txpool"
 	"github.com/ava-labs/libevm/core/types"
@@ -47,14 +49,14 @@ var _ block.ChainVM = (*VM)(nil)
 type Clock interface {
 	// Now returns the current time.
 	Now() time.Time
-	// After delivers the time once d has passed.
-	After(d time.Duration) <-chan time.Time
+	// At delivers the time once it is t or later.
+	At(t time.Time) <-chan time.Time
 }
 
 type systemClock struct{}
 
-func (systemClock) Now() time.Time                         { return time.Now() }
-func (systemClock) After(d time.Duration) <-chan time.Time { return time.After(d) }
+func (systemClock) Now() time.Time                  { return time.Now() }
+func (systemClock) At(t time.Time) <-chan time.Time { return time.After(time.Until(t)) }
 
 // VM is one chain. The zero value is ready for Initialize.
 type VM struct {
@@ -89,15 +91,18 @@ type VM struct {
 
 	wake chan struct{} // one token: something WaitForEvent looks at has changed
 
+	arrived atomic.Bool // a transaction came since hasWork last began to look
+
 	mu         sync.Mutex // guards all below
 	accepted   *types.Header
 	acceptedAt time.Time // when this process accepted last, or entered normal operation
 	preferred  *types.Header
 	processing map[ids.ID]*Block // verified, not decided
 	normal     bool
-	startTip   uint64    // accepted height on entering normal operation
-	seenMs     uint64    // when work was first seen, or engine.NoWork
-	retryAt    time.Time // a failed build is not tried again before
+	startTip   uint64      // accepted height on entering normal operation
+	workOn     common.Hash // parent on which work has been found
+	seenMs     uint64      // when work was first seen, or engine.NoWork
+	retryAt    time.Time   // a failed build is not tried again before
 }
 
 // Initialize opens the chain in sctx.ChainDataDir, executes again what a crash

@@ -20,26 +20,27 @@ const (
 	buildBackOff = 50 * time.Millisecond
 	// feeLook is how often a pool is looked at again whose transactions pay less
 	// than the base fee, which falls with time.
-	feeLook = 250 * time.Millisecond
-	// forever stands for "until something stirs".
-	forever = time.Duration(1<<63 - 1)
+	feeLookMs = 250
 )
+
+// never stands for "not before something stirs".
+var never = time.Unix(1<<40, 0)
 
 // WaitForEvent returns once this node should build a block: it has work, the
 // spacing has passed and its window is open. The engine asks again after each
 // build and whenever the preference changes.
 func (vm *VM) WaitForEvent(ctx context.Context) (snowcommon.Message, error) {
 	for {
-		wait, err := vm.untilBuild(ctx)
+		ready, at, err := vm.nextBuild(ctx)
 		if err != nil {
 			return 0, err
 		}
-		if wait <= 0 {
+		if ready {
 			return snowcommon.PendingTxs, nil
 		}
 		var due <-chan time.Time
-		if wait < forever {
-			due = vm.Clock.After(wait)
+		if at.Before(never) {
+			due = vm.Clock.At(at)
 		}
 		select {
 		case <-ctx.Done():
@@ -50,65 +51,78 @@ func (vm *VM) WaitForEvent(ctx context.Context) (snowcommon.Message, error) {
 	}
 }
 
-// untilBuild returns how long to wait before building on the preferred block; 0
-// or less means now.
+// nextBuild reports whether to build on the preferred block now, else when to
+// look again.
 //
 // The idle rule is in engine.BuildAt: after a pause every rank's window is open,
 // so each rank waits its windows from the moment it first saw work. That moment
 // outlives a change of parent as long as there is work all the time.
-func (vm *VM) untilBuild(ctx context.Context) (time.Duration, error) {
+func (vm *VM) nextBuild(ctx context.Context) (ready bool, at time.Time, err error) {
 	vm.mu.Lock()
 	normal, parent, retryAt := vm.normal, vm.preferred, vm.retryAt
+	work := vm.workOn == parent.Hash()
 	vm.mu.Unlock()
 	if !normal {
-		return forever, nil
+		return false, never, nil
 	}
 	rank, of, err := vm.rankOn(ctx, parent)
 	if errors.Is(err, errNotProposer) {
-		return forever, nil
+		return false, never, nil
 	}
 	if err != nil {
-		return 0, err
+		return false, never, err
 	}
 	if !vm.guard.trusted() && of > 1 {
-		return forever, nil
+		return false, never, nil
 	}
-	now := vm.Clock.Now()
-	nowMs := uint64(max(0, now.UnixMilli()))
-	work, waiting, err := vm.hasWork(parent, nowMs)
-	if err != nil {
-		return 0, err
-	}
-	seen := vm.noteWork(work, nowMs)
-	at := time.UnixMilli(int64(engine.BuildAt(engine.TimeMs(parent), nowMs, seen, rank)))
-	if retryAt.After(at) {
-		at = retryAt
-	}
-	wait := at.Sub(now)
-	if at.UnixMilli() <= now.UnixMilli() {
-		wait = 0
-	}
-	if waiting && !work {
-		wait = min(wait, feeLook)
-		if at.UnixMilli() > now.UnixMilli() {
-			wait = max(wait, time.Millisecond)
+	now := vm.nowMs()
+	waiting := false
+	if !work {
+		vm.arrived.Store(false)
+		if work, waiting, err = vm.hasWork(parent, now); err != nil {
+			return false, never, err
 		}
 	}
-	return wait, nil
+	seen := vm.noteWork(work, parent, now)
+	due := max(engine.BuildAt(engine.TimeMs(parent), now, seen, rank), uint64(max(0, retryAt.UnixMilli())))
+	if due <= now {
+		return true, time.Time{}, nil
+	}
+	if waiting && !work {
+		due = min(due, now+feeLookMs)
+	}
+	return false, time.UnixMilli(int64(due)), nil
 }
 
-// noteWork remembers when work was first seen and returns that time, or
-// engine.NoWork.
-func (vm *VM) noteWork(work bool, nowMs uint64) uint64 {
+// noteWork remembers whether there is work on parent and since when, and returns
+// that time, or engine.NoWork.
+func (vm *VM) noteWork(work bool, parent *types.Header, nowMs uint64) uint64 {
 	vm.mu.Lock()
 	defer vm.mu.Unlock()
-	switch {
-	case !work:
-		vm.seenMs = engine.NoWork
-	case vm.seenMs == engine.NoWork:
+	if !work {
+		vm.workOn, vm.seenMs = common.Hash{}, engine.NoWork
+		if vm.arrived.Load() { // while hasWork was looking
+			vm.stir()
+		}
+		return engine.NoWork
+	}
+	vm.workOn = parent.Hash()
+	if vm.seenMs == engine.NoWork {
 		vm.seenMs = nowMs
 	}
 	return vm.seenMs
+}
+
+// noteArrival wakes WaitForEvent for a new transaction, unless it knows of work
+// already: looking through a large pool for each transaction would cost more
+// than executing them.
+func (vm *VM) noteArrival() {
+	vm.arrived.Store(true)
+	vm.mu.Lock()
+	defer vm.mu.Unlock()
+	if vm.seenMs == engine.NoWork {
+		vm.stir()
+	}
 }
 
 // hasWork reports whether a child of parent built now could include a

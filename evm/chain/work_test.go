@@ -123,11 +123,7 @@ func TestIdleRule(t *testing.T) {
 	for rank := 1; rank < 4; rank++ {
 		net.clock.set(seen + uint64(rank)*params.WindowMs)
 		for _, n := range nodes {
-			wait, err := n.untilBuild(context.Background())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if due := wait <= 0; due != (n.rank() <= rank) {
+			if due := n.next() == 0; due != (n.rank() <= rank) {
 				t.Errorf("rank %d is due at window %d: %v", n.rank(), rank, due)
 			}
 		}
@@ -138,8 +134,8 @@ func TestIdleRule(t *testing.T) {
 	for _, n := range nodes {
 		n.verifyAndPrefer(b)
 		want := int64(params.BlockSpacingMs + n.rank()*params.WindowMs)
-		if wait, err := n.untilBuild(context.Background()); err != nil || wait.Milliseconds() != want {
-			t.Errorf("rank %d waits %s, %v after the new parent, want %d ms", n.rank(), wait, err, want)
+		if wait := n.next(); wait != want {
+			t.Errorf("rank %d waits %d ms after the new parent, want %d", n.rank(), wait, want)
 		}
 		if n.seenMs != seen {
 			t.Errorf("rank %d forgot that it saw work at %d: %d", n.rank(), seen, n.seenMs)
@@ -172,18 +168,15 @@ func TestWhatIsNotIncludableIsNoWork(t *testing.T) {
 	give(t, net.pay(0, 2_000_000_000, 1), n) // below the base fee until it has decayed
 	start := uint64(testGenesisTime * 1000)
 	net.clock.set(start + params.BlockSpacingMs)
-	if wait, err := n.untilBuild(context.Background()); err != nil || wait != feeLook {
-		t.Fatalf("with a transaction below the base fee untilBuild = %v, %v, want another look in %v", wait, err, feeLook)
+	if wait := n.next(); wait != feeLookMs {
+		t.Fatalf("with a transaction below the base fee the next look is in %d ms, want %d", wait, feeLookMs)
 	}
 	for ms := start + params.BlockSpacingMs; ; ms += 100 {
 		net.clock.set(ms)
-		wait, err := n.untilBuild(context.Background())
-		if err != nil {
-			t.Fatal(err)
-		}
+		wait := n.next()
 		payable := engine.BaseFee(n.Preferred(), ms).Int64() <= 2_000_000_000
-		if (wait <= 0) != payable {
-			t.Fatalf("at %d ms the base fee is payable: %v, but untilBuild = %v", ms-start, payable, wait)
+		if (wait == 0) != payable {
+			t.Fatalf("at %d ms the base fee is payable: %v, but the next look is in %d ms", ms-start, payable, wait)
 		}
 		if payable {
 			break
@@ -204,8 +197,8 @@ func TestNobodyBuildsBeforeNormalOperation(t *testing.T) {
 	give(t, net.transfer(0), n)
 	n.due()
 	n.setState(snow.Bootstrapping)
-	if wait, err := n.untilBuild(context.Background()); err != nil || wait != forever {
-		t.Errorf("untilBuild = %v, %v, want never", wait, err)
+	if wait := n.next(); wait != -1 {
+		t.Errorf("the next look is in %d ms, want never", wait)
 	}
 	if _, err := n.BuildBlock(context.Background()); !errors.Is(err, ErrNotDue) {
 		t.Errorf("BuildBlock = %v, want %v", err, ErrNotDue)
@@ -229,5 +222,27 @@ func TestABuilderNeverStampsAheadOfItsClock(t *testing.T) {
 	}
 	if got := engine.TimeMs(b.(*Block).header); got != net.clock.ms() {
 		t.Errorf("the block is stamped %d, the clock says %d", got, net.clock.ms())
+	}
+}
+
+// A transaction that arrives while the pool is being looked through must not be
+// missed until the next heartbeat.
+func TestAnArrivalDuringTheLookIsNotMissed(t *testing.T) {
+	net := newTestNet(t, 1, genesis.Options{})
+	n := net.node(0).start()
+	parent := n.Preferred()
+	n.noteWork(true, parent, 1)
+	<-n.wake        // of SetState
+	n.noteArrival() // known work: no need to wake
+	select {
+	case <-n.wake:
+		t.Error("an arrival woke a builder that knows of work")
+	default:
+	}
+	n.noteWork(false, parent, 1)
+	select {
+	case <-n.wake:
+	default:
+		t.Error("the arrival was forgotten")
 	}
 }

@@ -20,8 +20,6 @@ const (
 	// integer that JSON clients hold exactly, some 285,000 years from now. The
 	// bound keeps every sum of times inside 64 bits.
 	MaxTimeMs = 1<<53 - 1
-
-	sealAt = ExtraLen - bls.SignatureLen
 )
 
 // Extra is what a Pars header carries in its extra-data field (spec/chain.md,

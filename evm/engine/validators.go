@@ -11,8 +11,8 @@ import (
 	"github.com/ava-labs/avalanchego/utils/crypto/bls"
 )
 
-// MaxValidators bounds the proposers of one set. The 65,536 is far above any
-// set the P-Chain holds today and keeps one schedule below 50 ms.
+// MaxValidators bounds the proposers of one set: far above any set that the
+// peer network can carry, low enough to draw an order within a block's time.
 const MaxValidators = 1 << 16
 
 // ErrValidatorSet reports a set that no schedule can be drawn from.

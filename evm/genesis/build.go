@@ -42,5 +42,8 @@ func Build(network params.Network, validators []Validator, alloc types.GenesisAl
 		}
 	}
 	maps.Copy(g.Alloc, alloc)
-	return g, g.Check()
+	if err := g.Check(); err != nil {
+		return nil, err
+	}
+	return g, nil
 }

@@ -111,6 +111,18 @@ type holding struct {
 // unknown and repeated fields, trailing data, files above [MaxFileLen] bytes and
 // values that this build can't follow.
 func Parse(b []byte) (*Genesis, error) {
+	g, err := read(b)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.Check(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// read is Parse without Check.
+func read(b []byte) (*Genesis, error) {
 	if len(b) > MaxFileLen {
 		return nil, fmt.Errorf("%w: got %d bytes, want at most %d", ErrFile, len(b), MaxFileLen)
 	}
@@ -123,11 +135,7 @@ func Parse(b []byte) (*Genesis, error) {
 	if err := dec.Decode(&f); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFile, err)
 	}
-	g, err := f.genesis()
-	if err != nil {
-		return nil, err
-	}
-	return g, g.Check()
+	return f.genesis()
 }
 
 // Bytes returns the canonical file: fixed order of fields, sorted accounts, two
@@ -256,11 +264,14 @@ func (f *file) checkFixed(network params.Network) error {
 	if !bytes.Equal(got, want) {
 		return fmt.Errorf("%w: config is %s, want %s", ErrFile, got, want)
 	}
-	for name, v := range map[string]*math.HexOrDecimal64{
-		"nonce": f.Nonce, "number": f.Number, "gasUsed": f.GasUsed, "excessBlobGas": f.ExcessBlobGas, "blobGasUsed": f.BlobGasUsed,
+	for _, field := range []struct {
+		name  string
+		value *math.HexOrDecimal64
+	}{
+		{"nonce", f.Nonce}, {"number", f.Number}, {"gasUsed", f.GasUsed}, {"excessBlobGas", f.ExcessBlobGas}, {"blobGasUsed", f.BlobGasUsed},
 	} {
-		if v != nil && *v != 0 {
-			return fmt.Errorf("%w: %s is %d, want 0", ErrFile, name, *v)
+		if field.value != nil && *field.value != 0 {
+			return fmt.Errorf("%w: %s is %d, want 0", ErrFile, field.name, *field.value)
 		}
 	}
 	switch {

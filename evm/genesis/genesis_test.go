@@ -20,11 +20,19 @@ import (
 	"github.com/ava-labs/libevm/crypto"
 
 	"github.com/pars-network/pars/evm/engine"
+	"github.com/pars-network/pars/evm/extras"
 	"github.com/pars-network/pars/params"
 	"github.com/pars-network/pars/precompile"
 )
 
 const genesisTime = 1_790_000_000
+
+// The whole package is tested with the native contracts' hooks in libevm, as a
+// node has them. pchain is tested without.
+func TestMain(m *testing.M) {
+	extras.Register()
+	m.Run()
+}
 
 // testValidators returns n validators with BLS keys derived from their number.
 func testValidators(tb testing.TB, n int) []Validator {

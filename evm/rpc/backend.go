@@ -185,9 +185,19 @@ func (b *backend) GetTd(_ context.Context, hash common.Hash) *big.Int {
 	return b.bc.GetTd(hash, h.Number.Uint64())
 }
 
-func (b *backend) GetTransaction(_ context.Context, hash common.Hash) (bool, *types.Transaction, common.Hash, uint64, uint64, error) {
+// GetTransaction finds a transaction of an accepted block. libevm writes the
+// index of a block's transactions just before the block becomes its head; in
+// between, they are still pending.
+//
+// libevm's error for an unknown transaction is dropped: it says that the index
+// may be incomplete, as it does until the first block. On this chain every
+// accepted block is in the index, and clients take the error for a failure.
+func (b *backend) GetTransaction(ctx context.Context, hash common.Hash) (bool, *types.Transaction, common.Hash, uint64, uint64, error) {
 	lookup, tx, err := b.bc.GetTransactionLookup(hash)
 	if err != nil || lookup == nil || tx == nil {
+		return false, nil, common.Hash{}, 0, 0, nil //nolint:nilerr // see above
+	}
+	if h, err := b.HeaderByHash(ctx, lookup.BlockHash); h == nil || err != nil {
 		return false, nil, common.Hash{}, 0, 0, err
 	}
 	return true, tx, lookup.BlockHash, lookup.BlockIndex, lookup.Index, nil

@@ -11,12 +11,12 @@ import (
 	"github.com/ava-labs/libevm/eth/tracers"
 	"github.com/ava-labs/libevm/rlp"
 
-	"github.com/pars-network/pars/evm/evmtest"
+	"github.com/pars-network/pars/evm/chaintest"
 )
 
 func TestTracers(t *testing.T) {
 	n := start(t, Config{})
-	first, second := n.TxAt(0, 0, &evmtest.Store, 0, evmtest.Word(1)), n.TxAt(1, 0, &evmtest.Store, 0, evmtest.Word(2))
+	first, second := n.TxAt(0, 0, &chaintest.Store, 0, chaintest.Word(1)), n.TxAt(1, 0, &chaintest.Store, 0, chaintest.Word(2))
 	b := n.Mine(first, second)
 
 	steps := call[map[string]any](t, n, "debug_traceTransaction", second.Hash())
@@ -25,12 +25,12 @@ func TestTracers(t *testing.T) {
 		t.Errorf("opcode trace = %v, want 16 steps up to STOP", steps)
 	}
 	calls := call[map[string]any](t, n, "debug_traceTransaction", second.Hash(), map[string]any{"tracer": "callTracer", "tracerConfig": map[string]any{"withLog": true}})
-	if calls["type"] != "CALL" || calls["to"] != strings.ToLower(evmtest.Store.Hex()) || len(calls["logs"].([]any)) != 1 {
+	if calls["type"] != "CALL" || calls["to"] != strings.ToLower(chaintest.Store.Hex()) || len(calls["logs"].([]any)) != 1 {
 		t.Errorf("callTracer = %v, want one call to the store with one log", calls)
 	}
 	// The second transaction must see what the first has done.
 	diff := call[map[string]map[string]any](t, n, "debug_traceTransaction", second.Hash(), map[string]any{"tracer": "prestateTracer", "tracerConfig": map[string]any{"diffMode": true}})
-	store := strings.ToLower(evmtest.Store.Hex())
+	store := strings.ToLower(chaintest.Store.Hex())
 	slot := func(side string) any {
 		return diff[side][store].(map[string]any)["storage"].(map[string]any)[common.Hash{}.Hex()]
 	}
@@ -63,18 +63,18 @@ func TestTracers(t *testing.T) {
 	if len(roots) != 2 || roots[1] != b.Root() {
 		t.Errorf("debug_intermediateRoots = %v, want two, the last of them the block's %v", roots, b.Root())
 	}
-	traced := call[map[string]any](t, n, "debug_traceCall", map[string]any{"to": evmtest.Store}, "latest", map[string]any{"tracer": "callTracer"})
+	traced := call[map[string]any](t, n, "debug_traceCall", map[string]any{"to": chaintest.Store}, "latest", map[string]any{"tracer": "callTracer"})
 	if traced["output"] != word(2).Hex() {
 		t.Errorf("debug_traceCall = %v, want the output 2", traced)
 	}
-	if got := call[map[string]any](t, n, "debug_traceCall", map[string]any{"to": evmtest.Store}, "latest"); got["returnValue"] != strings.TrimPrefix(word(2).Hex(), "0x") {
+	if got := call[map[string]any](t, n, "debug_traceCall", map[string]any{"to": chaintest.Store}, "latest"); got["returnValue"] != strings.TrimPrefix(word(2).Hex(), "0x") {
 		t.Errorf("debug_traceCall without a configuration = %v, want the value 2", got)
 	}
 }
 
 func TestRawObjects(t *testing.T) {
 	n := start(t, Config{})
-	tx := n.Tx(0, &evmtest.Store, 0, evmtest.Word(1))
+	tx := n.Tx(0, &chaintest.Store, 0, chaintest.Word(1))
 	b := n.Mine(tx)
 	var header types.Header
 	if err := rlp.DecodeBytes(call[hexutil.Bytes](t, n, "debug_getRawHeader", "latest"), &header); err != nil || header.Hash() != b.Hash() {

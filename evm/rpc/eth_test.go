@@ -11,11 +11,12 @@ import (
 	ethereum "github.com/ava-labs/libevm"
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/common/hexutil"
+	"github.com/ava-labs/libevm/core/rawdb"
 	"github.com/ava-labs/libevm/core/types"
 	ethrpc "github.com/ava-labs/libevm/rpc"
 
+	"github.com/pars-network/pars/evm/chaintest"
 	"github.com/pars-network/pars/evm/engine"
-	"github.com/pars-network/pars/evm/evmtest"
 	"github.com/pars-network/pars/params"
 )
 
@@ -61,7 +62,7 @@ func TestNodeFacts(t *testing.T) {
 func TestSentTransactionIsFoundInItsBlock(t *testing.T) {
 	n := start(t, Config{})
 	c := n.client(t)
-	tx := n.Tx(0, &evmtest.Store, 0, evmtest.Word(5))
+	tx := n.Tx(0, &chaintest.Store, 0, chaintest.Word(5))
 	if err := c.SendTransaction(t.Context(), tx); err != nil {
 		t.Fatal(err)
 	}
@@ -79,17 +80,17 @@ func TestSentTransactionIsFoundInItsBlock(t *testing.T) {
 	if r.Status != 1 || r.BlockHash != block.Hash() || len(r.Logs) != 1 {
 		t.Errorf("receipt = status %d in %v with %d logs, want success in %v with one log", r.Status, r.BlockHash, len(r.Logs), block.Hash())
 	}
-	if got, err := c.StorageAt(t.Context(), evmtest.Store, common.Hash{}, nil); err != nil || common.BytesToHash(got) != common.BytesToHash(evmtest.Word(5)) {
+	if got, err := c.StorageAt(t.Context(), chaintest.Store, common.Hash{}, nil); err != nil || common.BytesToHash(got) != common.BytesToHash(chaintest.Word(5)) {
 		t.Errorf("StorageAt = %x, %v, want 5", got, err)
 	}
-	if got, err := c.CallContract(t.Context(), ethereum.CallMsg{To: &evmtest.Store}, nil); err != nil || common.BytesToHash(got) != common.BytesToHash(evmtest.Word(5)) {
+	if got, err := c.CallContract(t.Context(), ethereum.CallMsg{To: &chaintest.Store}, nil); err != nil || common.BytesToHash(got) != common.BytesToHash(chaintest.Word(5)) {
 		t.Errorf("CallContract = %x, %v, want 5", got, err)
 	}
 	receipts, err := c.BlockReceipts(t.Context(), ethrpc.BlockNumberOrHashWithHash(block.Hash(), true))
 	if err != nil || len(receipts) != 1 || receipts[0].TxHash != tx.Hash() {
 		t.Errorf("BlockReceipts = %v, %v, want the one receipt", receipts, err)
 	}
-	proof := call[map[string]any](t, n, "eth_getProof", evmtest.Store, []string{"0x0"}, "latest")
+	proof := call[map[string]any](t, n, "eth_getProof", chaintest.Store, []string{"0x0"}, "latest")
 	if len(proof["accountProof"].([]any)) == 0 || proof["storageProof"].([]any)[0].(map[string]any)["value"] != "0x5" {
 		t.Errorf("eth_getProof = %v, want a proof of the value 5", proof)
 	}
@@ -97,7 +98,7 @@ func TestSentTransactionIsFoundInItsBlock(t *testing.T) {
 
 func TestLatestSafeAndFinalizedAreOneBlock(t *testing.T) {
 	n := start(t, Config{})
-	want := n.Mine(n.Tx(0, &evmtest.Store, 0, evmtest.Word(1)))
+	want := n.Mine(n.Tx(0, &chaintest.Store, 0, chaintest.Word(1)))
 	for _, tag := range []string{"latest", "safe", "finalized", "0x1"} {
 		got := call[map[string]any](t, n, "eth_getBlockByNumber", tag, false)
 		if got["hash"] != want.Hash().Hex() {
@@ -115,13 +116,13 @@ func TestLatestSafeAndFinalizedAreOneBlock(t *testing.T) {
 func TestUndecidedBlocksAreInvisible(t *testing.T) {
 	n := start(t, Config{})
 	parent := n.BlockChain.CurrentBlock()
-	chosen := n.Build(parent, n.Tx(0, &evmtest.Store, 0, evmtest.Word(1)))
-	rival := n.Build(parent, n.Tx(1, &evmtest.Store, 0, evmtest.Word(2)))
+	chosen := n.Build(parent, n.Tx(0, &chaintest.Store, 0, chaintest.Word(1)))
+	rival := n.Build(parent, n.Tx(1, &chaintest.Store, 0, chaintest.Word(2)))
 	for _, b := range []*types.Block{chosen, rival} {
 		if got := call[any](t, n, "eth_getBlockByHash", b.Hash(), true); got != nil {
 			t.Errorf("undecided block %v is visible by its hash", b.Hash())
 		}
-		if _, err := tryCall[any](t, n, "eth_getBalance", evmtest.Address(n.Keys[0]), map[string]any{"blockHash": b.Hash()}); err == nil {
+		if _, err := tryCall[any](t, n, "eth_getBalance", chaintest.Address(n.Keys[0]), map[string]any{"blockHash": b.Hash()}); err == nil {
 			t.Error("the state of an undecided block is visible")
 		}
 		if _, err := tryCall[any](t, n, "eth_getLogs", map[string]any{"blockHash": b.Hash()}); err == nil {
@@ -131,7 +132,19 @@ func TestUndecidedBlocksAreInvisible(t *testing.T) {
 			t.Error("the receipts of an undecided block are visible")
 		}
 	}
+	// The moment at which libevm has indexed the block but not yet made it the head.
+	rawdb.WriteCanonicalHash(n.DB, chosen.Hash(), chosen.NumberU64())
+	rawdb.WriteTxLookupEntriesByBlock(n.DB, chosen)
+	tx := chosen.Transactions()[0].Hash()
+	for _, method := range []string{"eth_getTransactionByHash", "eth_getTransactionReceipt", "eth_getRawTransactionByHash"} {
+		if got, err := tryCall[any](t, n, method, tx); err != nil || (got != nil && got != "0x") {
+			t.Errorf("%s in an undecided block = %v, %v, want nothing", method, got, err)
+		}
+	}
 	n.Accept(chosen)
+	if got := call[map[string]any](t, n, "eth_getTransactionByHash", tx); got["blockHash"] != chosen.Hash().Hex() {
+		t.Errorf("the accepted transaction = %v, want it in %v", got, chosen.Hash())
+	}
 	if got := call[map[string]any](t, n, "eth_getBlockByHash", chosen.Hash(), true); got == nil {
 		t.Error("the accepted block is not visible")
 	}
@@ -142,11 +155,11 @@ func TestUndecidedBlocksAreInvisible(t *testing.T) {
 
 func TestPendingIsTheNextBlockWithoutTransactions(t *testing.T) {
 	n := start(t, Config{})
-	head := n.Mine(n.Tx(0, &evmtest.Store, 0, evmtest.Word(1)))
+	head := n.Mine(n.Tx(0, &chaintest.Store, 0, chaintest.Word(1)))
 	c := n.client(t)
-	me := evmtest.Address(n.Keys[0])
+	me := chaintest.Address(n.Keys[0])
 	for i := range 3 {
-		if err := c.SendTransaction(t.Context(), n.TxAt(0, uint64(1+i), &evmtest.Store, 0, evmtest.Word(9))); err != nil {
+		if err := c.SendTransaction(t.Context(), n.TxAt(0, uint64(1+i), &chaintest.Store, 0, chaintest.Word(9))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -183,7 +196,7 @@ func TestPendingIsTheNextBlockWithoutTransactions(t *testing.T) {
 func TestFees(t *testing.T) {
 	n := start(t, Config{})
 	for i := range 4 {
-		n.Mine(n.Tx(0, &evmtest.Store, 0, evmtest.Word(uint64(i))))
+		n.Mine(n.Tx(0, &chaintest.Store, 0, chaintest.Word(uint64(i))))
 	}
 	n.Mine() // after an empty block, Ethereum's rule and ours differ
 	c := n.client(t)
@@ -216,7 +229,7 @@ func TestFees(t *testing.T) {
 	if head := n.BlockChain.CurrentBlock(); err != nil || price.Cmp(new(big.Int).Add(tip, head.BaseFee)) != 0 {
 		t.Errorf("SuggestGasPrice = %v, %v, want tip and base fee", price, err)
 	}
-	msg := ethereum.CallMsg{From: evmtest.Address(n.Keys[0]), To: &evmtest.Store, Data: evmtest.Word(77)}
+	msg := ethereum.CallMsg{From: chaintest.Address(n.Keys[0]), To: &chaintest.Store, Data: chaintest.Word(77)}
 	if gas, err := c.EstimateGas(t.Context(), msg); err != nil || gas < 21_000 || gas > 60_000 {
 		t.Errorf("EstimateGas = %d, %v, want some tens of thousands", gas, err)
 	}
@@ -243,7 +256,7 @@ func TestRefusedTransactions(t *testing.T) {
 		}
 		return tx
 	}
-	unprotected, err := types.SignNewTx(n.Keys[0], types.HomesteadSigner{}, &types.LegacyTx{GasPrice: gwei(2), Gas: 21000, To: &evmtest.Store})
+	unprotected, err := types.SignNewTx(n.Keys[0], types.HomesteadSigner{}, &types.LegacyTx{GasPrice: gwei(2), Gas: 21000, To: &chaintest.Store})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,10 +264,10 @@ func TestRefusedTransactions(t *testing.T) {
 		tx   *types.Transaction
 		want string
 	}{
-		"fee above the cap":       {sign(&types.LegacyTx{GasPrice: gwei(100), Gas: 100_000, To: &evmtest.Store}), "exceeds the configured cap"},
+		"fee above the cap":       {sign(&types.LegacyTx{GasPrice: gwei(100), Gas: 100_000, To: &chaintest.Store}), "exceeds the configured cap"},
 		"not replay-protected":    {unprotected, "replay-protected"},
-		"too little gas":          {sign(&types.LegacyTx{GasPrice: gwei(2), Gas: 20_000, To: &evmtest.Store}), "intrinsic gas"},
-		"more value than balance": {sign(&types.LegacyTx{GasPrice: gwei(2), Gas: 21_000, To: &evmtest.Store, Value: new(big.Int).Lsh(big.NewInt(1), 200)}), "insufficient funds"},
+		"too little gas":          {sign(&types.LegacyTx{GasPrice: gwei(2), Gas: 20_000, To: &chaintest.Store}), "intrinsic gas"},
+		"more value than balance": {sign(&types.LegacyTx{GasPrice: gwei(2), Gas: 21_000, To: &chaintest.Store, Value: new(big.Int).Lsh(big.NewInt(1), 200)}), "insufficient funds"},
 	} {
 		raw, err := c.tx.MarshalBinary()
 		if err != nil {
@@ -275,9 +288,9 @@ func TestRefusedTransactions(t *testing.T) {
 func TestTxPoolNamespace(t *testing.T) {
 	n := start(t, Config{})
 	c := n.client(t)
-	me := evmtest.Address(n.Keys[0])
+	me := chaintest.Address(n.Keys[0])
 	for _, nonce := range []uint64{0, 1, 5} {
-		if err := c.SendTransaction(t.Context(), n.TxAt(0, nonce, &evmtest.Store, 0, evmtest.Word(1))); err != nil {
+		if err := c.SendTransaction(t.Context(), n.TxAt(0, nonce, &chaintest.Store, 0, chaintest.Word(1))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 	"math/big"
 	"net"
 	"net/http"
-	"net/url"
 	"testing"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 	ethrpc "github.com/ava-labs/libevm/rpc"
 	"go.uber.org/goleak"
 
-	"github.com/pars-network/pars/evm/evmtest"
+	"github.com/pars-network/pars/evm/chaintest"
 )
 
 func TestMain(m *testing.M) {
@@ -33,7 +32,7 @@ func TestMain(m *testing.M) {
 
 // node is a chain with its API on a loopback port.
 type node struct {
-	*evmtest.Chain
+	*chaintest.Chain
 	server *Server
 	addr   string
 }
@@ -42,10 +41,10 @@ type node struct {
 // own clock.
 func start(t testing.TB, cfg Config) *node {
 	t.Helper()
-	return serve(t, cfg, evmtest.New(t))
+	return serve(t, cfg, chaintest.New(t))
 }
 
-func serve(t testing.TB, cfg Config, c *evmtest.Chain) *node {
+func serve(t testing.TB, cfg Config, c *chaintest.Chain) *node {
 	t.Helper()
 	if cfg.Now == nil {
 		cfg.Now = func() time.Time { return time.UnixMilli(int64(c.NowMs())) }
@@ -53,7 +52,7 @@ func serve(t testing.TB, cfg Config, c *evmtest.Chain) *node {
 	return serveChain(t, cfg, c, Chain{BlockChain: c.BlockChain, DB: c.DB, TxPool: c.Pool})
 }
 
-func serveChain(t testing.TB, cfg Config, c *evmtest.Chain, chain Chain) *node {
+func serveChain(t testing.TB, cfg Config, c *chaintest.Chain, chain Chain) *node {
 	t.Helper()
 	s, err := New(cfg, chain)
 	if err != nil {
@@ -157,11 +156,3 @@ func request(method string, args ...any) []byte {
 func gwei(n int64) *big.Int { return new(big.Int).Mul(big.NewInt(n), big.NewInt(1e9)) }
 
 func bigInt(n int64) *big.Int { return big.NewInt(n) }
-
-func mustURL(s string) *url.URL {
-	u, err := url.Parse(s)
-	if err != nil {
-		panic(err)
-	}
-	return u
-}

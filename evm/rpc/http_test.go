@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -18,7 +19,7 @@ import (
 	ethrpc "github.com/ava-labs/libevm/rpc"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/pars-network/pars/evm/evmtest"
+	"github.com/pars-network/pars/evm/chaintest"
 )
 
 func TestHostHeaderRules(t *testing.T) {
@@ -208,17 +209,14 @@ func TestDangerousMethodsAreNotServed(t *testing.T) {
 	} {
 		_, err := tryCall[any](t, n, method, "0x0")
 		var code ethrpc.Error
-		if e, ok := err.(ethrpc.Error); ok {
-			code = e
-		}
-		if code == nil || code.ErrorCode() != -32601 {
+		if !errors.As(err, &code) || code.ErrorCode() != -32601 {
 			t.Errorf("%s: %v, want method not found", method, err)
 		}
 	}
 	for _, method := range []string{"eth_sign", "eth_sendTransaction"} { // no keys in the node
-		args := []any{evmtest.Address(n.Keys[0]), "0x00"}
+		args := []any{chaintest.Address(n.Keys[0]), "0x00"}
 		if method == "eth_sendTransaction" {
-			args = []any{map[string]any{"from": evmtest.Address(n.Keys[0]), "to": common.Address{}}}
+			args = []any{map[string]any{"from": chaintest.Address(n.Keys[0]), "to": common.Address{}}}
 		}
 		if _, err := tryCall[any](t, n, method, args...); err == nil || !strings.Contains(err.Error(), "unknown account") {
 			t.Errorf("%s: %v, want unknown account", method, err)
@@ -235,7 +233,7 @@ func TestTimeouts(t *testing.T) {
 }
 
 func TestCloseLetsRequestsFinish(t *testing.T) {
-	c := evmtest.New(t)
+	c := chaintest.New(t)
 	n := serve(t, Config{}, c)
 	conn, err := net.Dial("tcp", n.addr)
 	if err != nil {
@@ -310,7 +308,7 @@ func TestCloseGivesUpOnStuckRequests(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	r := prometheus.NewRegistry()
-	c := evmtest.New(t)
+	c := chaintest.New(t)
 	n := serve(t, Config{Metrics: r}, c)
 	n.post(t, request("eth_chainId"), nil)
 	n.post(t, request("eth_chainId"), func(r *http.Request) { r.Host = "evil.example" })
@@ -337,7 +335,7 @@ func TestMetrics(t *testing.T) {
 }
 
 func TestMissingPartsOfTheChain(t *testing.T) {
-	c := evmtest.New(t)
+	c := chaintest.New(t)
 	full := Chain{BlockChain: c.BlockChain, DB: c.DB, TxPool: c.Pool}
 	for name, cut := range map[string]func(*Chain){
 		"BlockChain": func(x *Chain) { x.BlockChain = nil },
@@ -367,7 +365,7 @@ func FuzzRequest(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	n := start(f, Config{EVMTimeout: 50 * time.Millisecond, TraceTimeout: 50 * time.Millisecond, GasCap: 1_000_000})
-	n.Mine(n.Tx(0, &evmtest.Store, 0, evmtest.Word(1)))
+	n.Mine(n.Tx(0, &chaintest.Store, 0, chaintest.Word(1)))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		status, _, out := n.post(t, body, nil)
 		if status != http.StatusOK {

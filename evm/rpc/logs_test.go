@@ -11,26 +11,26 @@ import (
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/types"
 
-	"github.com/pars-network/pars/evm/evmtest"
+	"github.com/pars-network/pars/evm/chaintest"
 )
 
 // words are the topics that blocks log: block i logs word(i).
-func word(i uint64) common.Hash { return common.BytesToHash(evmtest.Word(i)) }
+func word(i uint64) common.Hash { return common.BytesToHash(chaintest.Word(i)) }
 
 // logChain has 40 blocks, each with one log of its number, and one more log in
 // block 7, of another contract.
-func logChain(t testing.TB) (*evmtest.Chain, common.Address) {
+func logChain(t testing.TB) (*chaintest.Chain, common.Address) {
 	t.Helper()
-	c := evmtest.New(t)
-	deploy := c.TxAt(1, 0, nil, 0, evmtest.StoreInit)
+	c := chaintest.New(t)
+	deploy := c.TxAt(1, 0, nil, 0, chaintest.StoreInit)
 	var other common.Address
 	for i := uint64(1); i <= 40; i++ {
-		txs := []*types.Transaction{c.TxAt(0, i-1, &evmtest.Store, 0, evmtest.Word(i))}
+		txs := []*types.Transaction{c.TxAt(0, i-1, &chaintest.Store, 0, chaintest.Word(i))}
 		switch i {
 		case 1:
 			txs = append(txs, deploy)
 		case 7:
-			txs = append(txs, c.TxAt(1, 1, &other, 0, evmtest.Word(7)))
+			txs = append(txs, c.TxAt(1, 1, &other, 0, chaintest.Word(7)))
 		}
 		b := c.Mine(txs...)
 		if i == 1 {
@@ -62,7 +62,7 @@ func TestGetLogs(t *testing.T) {
 			{"by address", ethereum.FilterQuery{FromBlock: new(big.Int), Addresses: []common.Address{other}}, []uint64{7}},
 			{"by topic", ethereum.FilterQuery{FromBlock: new(big.Int), Topics: [][]common.Hash{{word(33)}}}, []uint64{33}},
 			{"by one of topics", ethereum.FilterQuery{FromBlock: new(big.Int), Topics: [][]common.Hash{{word(3), word(36), word(99)}}}, []uint64{3, 36}},
-			{"by topic and address", ethereum.FilterQuery{FromBlock: new(big.Int), Topics: [][]common.Hash{{word(7)}}, Addresses: []common.Address{evmtest.Store}}, []uint64{7}},
+			{"by topic and address", ethereum.FilterQuery{FromBlock: new(big.Int), Topics: [][]common.Hash{{word(7)}}, Addresses: []common.Address{chaintest.Store}}, []uint64{7}},
 			{"any topic", ethereum.FilterQuery{FromBlock: big.NewInt(38), Topics: [][]common.Hash{{}}}, []uint64{38, 39, 40}},
 			{"two topics, of which logs have one", ethereum.FilterQuery{FromBlock: new(big.Int), Topics: [][]common.Hash{{}, {}}}, nil},
 			{"a part", ethereum.FilterQuery{FromBlock: big.NewInt(10), ToBlock: big.NewInt(12)}, []uint64{10, 11, 12}},
@@ -108,7 +108,7 @@ func TestGetLogsLimits(t *testing.T) {
 			t.Errorf("%s: %v, want an error with %q", name, err, q.want)
 		}
 	}
-	if got := call[[]any](t, n, "eth_getLogs", map[string]any{"fromBlock": "0x1", "toBlock": "0x14", "address": evmtest.Store}); len(got) != 20 {
+	if got := call[[]any](t, n, "eth_getLogs", map[string]any{"fromBlock": "0x1", "toBlock": "0x14", "address": chaintest.Store}); len(got) != 20 {
 		t.Errorf("logs in the limit = %d, want 20", len(got))
 	}
 	if got := call[[]map[string]any](t, n, "eth_getLogs", map[string]any{}); len(got) != 1 || got[0]["blockNumber"] != "0x28" {
@@ -124,13 +124,13 @@ func TestGetLogsLimits(t *testing.T) {
 
 func TestPollingFilters(t *testing.T) {
 	n := start(t, Config{Filters: 3})
-	logs := call[string](t, n, "eth_newFilter", map[string]any{"address": evmtest.Store})
+	logs := call[string](t, n, "eth_newFilter", map[string]any{"address": chaintest.Store})
 	blocks := call[string](t, n, "eth_newBlockFilter")
 	txs := call[string](t, n, "eth_newPendingTransactionFilter")
 	if _, err := tryCall[any](t, n, "eth_newBlockFilter"); err == nil || !strings.Contains(err.Error(), "limit") {
 		t.Errorf("a fourth filter: %v, want an error about the limit", err)
 	}
-	tx := n.Tx(0, &evmtest.Store, 0, evmtest.Word(1))
+	tx := n.Tx(0, &chaintest.Store, 0, chaintest.Word(1))
 	if err := n.client(t).SendTransaction(t.Context(), tx); err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestPollingFilters(t *testing.T) {
 }
 
 func TestForgottenFiltersMakeRoom(t *testing.T) {
-	now := time.Unix(evmtest.GenesisTime, 0)
+	now := time.Unix(chaintest.GenesisTime, 0)
 	n := start(t, Config{Filters: 1, Now: func() time.Time { return now }})
 	call[string](t, n, "eth_newBlockFilter")
 	now = now.Add(filterTTL + time.Second)

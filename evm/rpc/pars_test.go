@@ -10,8 +10,8 @@ import (
 	"github.com/ava-labs/libevm/common/hexutil"
 	"github.com/ava-labs/libevm/core/types"
 
+	"github.com/pars-network/pars/evm/chaintest"
 	"github.com/pars-network/pars/evm/engine"
-	"github.com/pars-network/pars/evm/evmtest"
 	"github.com/pars-network/pars/params"
 )
 
@@ -38,7 +38,7 @@ func (facts) Schedule(_ context.Context, parent *types.Header) ([]Slot, error) {
 func (facts) Equivocations(context.Context) ([]Equivocation, error) { return nil, nil }
 
 func TestParsNamespace(t *testing.T) {
-	c := evmtest.New(t)
+	c := chaintest.New(t)
 	submitted := make(chan common.Hash, 1)
 	n := serveChain(t, Config{}, c, Chain{
 		BlockChain: c.BlockChain, DB: c.DB, TxPool: c.Pool,
@@ -46,7 +46,7 @@ func TestParsNamespace(t *testing.T) {
 		Node:      facts{},
 		Consensus: facts{},
 	})
-	b := n.Mine(n.Tx(0, &evmtest.Store, 0, evmtest.Word(1)))
+	b := n.Mine(n.Tx(0, &chaintest.Store, 0, chaintest.Word(1)))
 	n.Mine()
 
 	info := call[NodeInfo](t, n, "pars_nodeInfo")
@@ -66,7 +66,7 @@ func TestParsNamespace(t *testing.T) {
 	}
 
 	times := call[[]BlockTime](t, n, "pars_getBlockTimes", "earliest", "latest")
-	if len(times) != 3 || times[0].TimeMs != evmtest.GenesisTime*1000 || times[0].Proposer != "" || times[1].GapMs != 400 || times[2].GapMs != 10_000 {
+	if len(times) != 3 || times[0].TimeMs != chaintest.GenesisTime*1000 || times[0].Proposer != "" || times[1].GapMs != 400 || times[2].GapMs != 10_000 {
 		t.Fatalf("pars_getBlockTimes = %+v, want genesis, 400 ms, 10 s", times)
 	}
 	if times[1].Proposer != c.Proposer.String() || times[1].Transactions != 1 || times[1].Hash != b.Hash() || times[1].GasUsed != b.GasUsed() {
@@ -83,7 +83,7 @@ func TestParsNamespace(t *testing.T) {
 	if extra.TimeMs != x.TimeMs || extra.Proposer != x.Proposer.String() || hexutil.Encode(extra.Seal) != hexutil.Encode(x.Seal[:]) || hexutil.Encode(extra.Reveal) != hexutil.Encode(x.Reveal[:]) || extra.Randomness != b.MixDigest() {
 		t.Errorf("pars_getBlockExtra = %+v, want what the header says", extra)
 	}
-	if got := call[BlockExtra](t, n, "pars_getBlockExtra", map[string]any{"blockHash": c.BlockChain.Genesis().Hash()}); got.Seal != nil || got.TimeMs != evmtest.GenesisTime*1000 {
+	if got := call[BlockExtra](t, n, "pars_getBlockExtra", map[string]any{"blockHash": c.BlockChain.Genesis().Hash()}); got.Seal != nil || got.TimeMs != chaintest.GenesisTime*1000 {
 		t.Errorf("pars_getBlockExtra of genesis = %+v, want only its time", got)
 	}
 	if got := call[[]Validator](t, n, "pars_validators"); len(got) != 1 || got[0].Weight != 3 {
@@ -99,7 +99,7 @@ func TestParsNamespace(t *testing.T) {
 		t.Errorf("pars_getEquivocations = %s, want []", body)
 	}
 
-	tx := n.Tx(0, &evmtest.Store, 0, evmtest.Word(1))
+	tx := n.Tx(0, &chaintest.Store, 0, chaintest.Word(1))
 	if err := n.client(t).SendTransaction(t.Context(), tx); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestParsNamespaceErrors(t *testing.T) {
 			t.Errorf("pars_getBlockTimes%v: %v, want an error with %q", args, err, want)
 		}
 	}
-	c := evmtest.New(t)
+	c := chaintest.New(t)
 	failing := serveChain(t, Config{}, c, Chain{BlockChain: c.BlockChain, DB: c.DB, TxPool: c.Pool, Consensus: facts{fail: true}})
 	if _, err := tryCall[any](t, failing, "pars_validators"); err == nil || !strings.Contains(err.Error(), "P-Chain is not ready") {
 		t.Errorf("pars_validators: %v, want the chain's own error", err)

@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/txpool"
@@ -34,8 +35,15 @@ func (b *backend) GetPoolTransaction(hash common.Hash) *types.Transaction {
 	return b.chain.TxPool.Get(hash)
 }
 
+// GetPoolNonce returns the account's next nonce after its transactions in the
+// pool. The pool follows a new block a moment later than the state does, so its
+// answer may be behind the state, but never the client's.
 func (b *backend) GetPoolNonce(_ context.Context, addr common.Address) (uint64, error) {
-	return b.chain.TxPool.Nonce(addr), nil
+	st, err := b.bc.State()
+	if err != nil {
+		return 0, fmt.Errorf("reading the latest state: %w", err)
+	}
+	return max(b.chain.TxPool.Nonce(addr), st.GetNonce(addr)), nil
 }
 
 func (b *backend) Stats() (pending, queued int) { return b.chain.TxPool.Stats() }

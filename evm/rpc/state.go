@@ -99,8 +99,7 @@ func (b *backend) kept(root common.Hash) *state.StateDB {
 // written to the chain's own database: all changes stay in the returned state.
 func (b *backend) replay(ctx context.Context, h *types.Header, most uint64) (*state.StateDB, error) {
 	var (
-		path []*types.Block // blocks to execute, last first
-		root = h.Root
+		path []*types.Block // to execute, last first
 		st   *state.StateDB
 	)
 	for at := h; ; {
@@ -131,7 +130,7 @@ func (b *backend) replay(ctx context.Context, h *types.Header, most uint64) (*st
 		if _, _, _, err := b.bc.Processor().Process(block, st, vm.Config{}); err != nil {
 			return nil, fmt.Errorf("replaying block %v: %w", block.Number(), err)
 		}
-		root = st.IntermediateRoot(b.bc.Config().IsEIP158(block.Number()))
+		root := st.IntermediateRoot(b.bc.Config().IsEIP158(block.Number()))
 		if root != block.Root() {
 			return nil, fmt.Errorf("replaying block %v gave state root %v, want %v: the database may be damaged", block.Number(), root, block.Root())
 		}
@@ -170,10 +169,12 @@ func (b *backend) StateAndHeaderByNumberOrHash(ctx context.Context, which ethrpc
 // not served; base is not used.
 func (b *backend) StateAtBlock(ctx context.Context, block *types.Block, reexec uint64, _ *state.StateDB, _, _ bool) (*state.StateDB, tracers.StateReleaseFunc, error) {
 	root := block.Root()
-	// Holds back garbage collection while the tracer reads; no effect on states
-	// that are on disk.
-	b.bc.TrieDB().Reference(root, common.Hash{})
-	release := func() { b.bc.TrieDB().Dereference(root) }
+	// Holds back garbage collection while the tracer reads. It has no effect on
+	// states on disk, and fails on databases that collect no garbage.
+	release := func() {}
+	if b.bc.TrieDB().Reference(root, common.Hash{}) == nil {
+		release = func() { _ = b.bc.TrieDB().Dereference(root) }
+	}
 	st, err := b.stateOf(ctx, block.Header(), reexec)
 	if err != nil {
 		release()

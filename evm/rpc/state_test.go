@@ -12,16 +12,16 @@ import (
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/types"
 
-	"github.com/pars-network/pars/evm/evmtest"
+	"github.com/pars-network/pars/evm/chaintest"
 )
 
 // history is a chain whose old states are dropped, but for the one after block
 // kept: block i has written i to the store.
 func history(t testing.TB, cfg Config, blocks, kept uint64) *node {
 	t.Helper()
-	c := evmtest.New(t)
+	c := chaintest.New(t)
 	for i := uint64(1); i <= blocks; i++ {
-		b := c.Mine(c.TxAt(0, i-1, &evmtest.Store, 0, evmtest.Word(i)))
+		b := c.Mine(c.TxAt(0, i-1, &chaintest.Store, 0, chaintest.Word(i)))
 		if i == kept {
 			if err := c.BlockChain.TrieDB().Commit(b.Root(), false); err != nil {
 				t.Fatal(err)
@@ -33,7 +33,7 @@ func history(t testing.TB, cfg Config, blocks, kept uint64) *node {
 
 func (n *node) stored(t testing.TB, block int64) (common.Hash, error) {
 	t.Helper()
-	got, err := n.client(t).CallContract(t.Context(), ethereum.CallMsg{To: &evmtest.Store}, big.NewInt(block))
+	got, err := n.client(t).CallContract(t.Context(), ethereum.CallMsg{To: &chaintest.Store}, big.NewInt(block))
 	return common.BytesToHash(got), err
 }
 
@@ -90,10 +90,10 @@ func TestReplayedStatesAreIndependent(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if got := st.GetState(evmtest.Store, common.Hash{}); got != common.BigToHash(big.NewInt(20)) {
+			if got := st.GetState(chaintest.Store, common.Hash{}); got != common.BigToHash(big.NewInt(20)) {
 				t.Errorf("slot 0 = %v, want 20", got)
 			}
-			st.SetState(evmtest.Store, common.Hash{}, common.BigToHash(big.NewInt(int64(1000+i))))
+			st.SetState(chaintest.Store, common.Hash{}, common.BigToHash(big.NewInt(int64(1000+i))))
 			st.Finalise(true)
 			if got := st.IntermediateRoot(true); got == h.Root {
 				t.Error("root after a change = the block's root, want another")

@@ -128,9 +128,11 @@ func subscribe[E any](ctx context.Context, a *subscribeAPI, follow func(chan<- E
 						return
 					}
 				}
-			case <-source.Err(): // the chain stops
+			case err := <-source.Err():
+				a.b.cfg.Logger.Debug("subscription ended with the chain", "remote", remote, "err", err)
 				return
-			case <-sub.Err():
+			case err := <-sub.Err():
+				a.b.cfg.Logger.Debug("subscription ended by the client", "remote", remote, "err", err)
 				return
 			}
 		}

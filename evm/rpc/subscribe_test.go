@@ -15,7 +15,7 @@ import (
 	ethrpc "github.com/ava-labs/libevm/rpc"
 	"github.com/gorilla/websocket"
 
-	"github.com/pars-network/pars/evm/evmtest"
+	"github.com/pars-network/pars/evm/chaintest"
 )
 
 func TestSubscriptions(t *testing.T) {
@@ -50,7 +50,7 @@ func TestSubscriptions(t *testing.T) {
 		t.Error("syncing = true, want false")
 	}
 	for i := uint64(1); i <= 3; i++ {
-		tx := n.Tx(0, &evmtest.Store, 0, evmtest.Word(i))
+		tx := n.Tx(0, &chaintest.Store, 0, chaintest.Word(i))
 		if err := c.SendTransaction(t.Context(), tx); err != nil {
 			t.Fatal(err)
 		}
@@ -128,7 +128,8 @@ func TestClientThatDoesNotReadLosesItsConnection(t *testing.T) {
 	l.conns <- theirs
 	served := make(chan error, 1)
 	go func() { served <- n.server.Serve(l) }()
-	ws, resp, err := websocket.NewClient(mine, mustURL("ws://localhost/"), nil, 1024, 1024)
+	dialer := websocket.Dialer{NetDialContext: func(context.Context, string, string) (net.Conn, error) { return mine, nil }}
+	ws, resp, err := dialer.Dial("ws://localhost/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func TestClientThatDoesNotReadLosesItsConnection(t *testing.T) {
 	}
 	// The chain must go on at its own pace whatever the client does.
 	for i := range uint64(100) {
-		n.Mine(n.TxAt(0, i, &evmtest.Store, 0, evmtest.Word(i)))
+		n.Mine(n.TxAt(0, i, &chaintest.Store, 0, chaintest.Word(i)))
 	}
 	seen := 0
 	for ; err == nil; seen++ {

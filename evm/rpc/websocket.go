@@ -79,7 +79,7 @@ func (h *wsHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn.SetReadLimit(h.message)
 	conn.SetPongHandler(func(string) error { return conn.SetReadDeadline(time.Now().Add(wsPing + wsPong)) })
 	if !h.admit(c) { // closed meanwhile
-		c.Close()
+		_ = c.Close()
 		return
 	}
 	defer h.release(c)
@@ -136,7 +136,7 @@ func (h *wsHandler) drop(remote string) {
 	c := h.conns[remote]
 	h.mu.Unlock()
 	if c != nil {
-		c.Close()
+		_ = c.Close() // there is nobody to tell
 	}
 }
 
@@ -152,7 +152,7 @@ func (h *wsHandler) close(ctx context.Context) error {
 		farewell.Go(func() {
 			bye := websocket.FormatCloseMessage(websocket.CloseGoingAway, "node is shutting down")
 			_ = c.WriteControl(websocket.CloseMessage, bye, time.Now().Add(wsWrite)) // it may be gone already
-			c.Close()
+			_ = c.Close()
 		})
 	}
 	farewell.Wait()
@@ -206,7 +206,7 @@ func (c *wsConn) ping(ctx context.Context) {
 			return
 		case <-tick.C:
 			if c.WriteControl(websocket.PingMessage, nil, time.Now().Add(wsWrite)) != nil {
-				c.Close()
+				_ = c.Close()
 				return
 			}
 		}

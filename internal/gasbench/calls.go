@@ -21,7 +21,9 @@ func allCalls() ([]call, error) {
 	b := new(builder)
 	b.ecrecover()
 	b.p256()
+	b.mlkem()
 	b.mldsa()
+	b.slhdsa()
 	return b.calls, b.err
 }
 
@@ -60,6 +62,12 @@ func (b *builder) pack(address common.Address, signature string, args ...any) []
 
 func (b *builder) add(name string, address common.Address, reverts bool, signature string, args ...any) {
 	b.calls = append(b.calls, call{name: name, address: address, reverts: reverts, input: b.pack(address, signature, args...)})
+}
+
+// addSlow adds a call that takes up to seconds.
+func (b *builder) addSlow(name string, address common.Address, signature string, args ...any) {
+	b.add(name, address, false, signature, args...)
+	b.calls[len(b.calls)-1].slow = true
 }
 
 func (b *builder) ecrecover() {

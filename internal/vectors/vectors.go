@@ -193,7 +193,7 @@ func readGzip(tb testing.TB, path string, v any) {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }() // only read
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		tb.Fatalf("%s: %v", path, err)

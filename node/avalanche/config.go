@@ -120,8 +120,9 @@ func (c Config) args() []string {
 
 		config.HTTPHostKey, c.API.Addr().String(),
 		config.HTTPPortKey, strconv.Itoa(int(c.API.Port())),
-		// A web page must not be able to ask this API: no origin is allowed.
-		config.HTTPAllowedOrigins, "",
+		// A web page must not be able to ask this API. An empty list would allow
+		// all origins; this one can't exist (RFC 2606, section 2).
+		config.HTTPAllowedOrigins, "https://nobody.invalid",
 		config.HTTPShutdownTimeoutKey, "1s",
 		config.ConsensusShutdownTimeoutKey, "5s",
 

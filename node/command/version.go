@@ -9,6 +9,7 @@ import (
 	libevm "github.com/ava-labs/libevm/params"
 	"github.com/spf13/cobra"
 
+	"github.com/pars-network/pars/evm/genesis"
 	"github.com/pars-network/pars/params"
 )
 
@@ -20,6 +21,8 @@ type versionInfo struct {
 	Platform    string `json:"platform"`
 	AvalancheGo string `json:"avalanchego"`
 	LibEVM      string `json:"libevm"`
+	// VMID is the chain's name in AvalancheGo's plugin folder.
+	VMID string `json:"vmId"`
 }
 
 func (s streams) version() *cobra.Command {
@@ -29,6 +32,7 @@ func (s streams) version() *cobra.Command {
 		v := versionInfo{
 			Version: params.Version, Commit: params.Commit, Go: runtime.Version(),
 			Platform: runtime.GOOS + "/" + runtime.GOARCH, AvalancheGo: avalanche.Current.String(), LibEVM: libevm.LibEVMVersion,
+			VMID: genesis.VMID.String(),
 		}
 		if *asJSON {
 			return s.printJSON(v)

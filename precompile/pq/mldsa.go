@@ -1,5 +1,5 @@
-// Package pq holds the post-quantum contracts of Pars: ML-DSA (FIPS 204) at
-// 0x0602.
+// Package pq holds the post-quantum contracts of Pars: ML-KEM (FIPS 203) at
+// 0x0601, ML-DSA (FIPS 204) at 0x0602 and SLH-DSA (FIPS 205) at 0x0603.
 //
 // Whatever a contract is given becomes public for ever, secret keys included.
 // These functions check signatures, and let tests and teaching run the rest on

@@ -193,7 +193,7 @@ type GetStatusResponse struct {
 	SessionId string `protobuf:"bytes,8,opt,name=session_id,json=sessionId,proto3" json:"session_id,omitempty"`
 	// Whether a passphrase protects the data folder.
 	Protected bool `protobuf:"varint,9,opt,name=protected,proto3" json:"protected,omitempty"`
-	// Messages that wait to be stored by the recipient's node.
+	// Envelopes that wait to be stored by other nodes, answers included.
 	Queued        uint32 `protobuf:"varint,10,opt,name=queued,proto3" json:"queued,omitempty"`
 	StartedAtMs   int64  `protobuf:"varint,11,opt,name=started_at_ms,json=startedAtMs,proto3" json:"started_at_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields

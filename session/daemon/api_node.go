@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"net/http"
+	"sync"
 
 	"connectrpc.com/connect"
 	"github.com/pars-network/pars/params"
@@ -14,6 +15,9 @@ import (
 func (d *Daemon) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle(apiconnect.NewNodeServiceHandler(nodeService{d}))
+	mux.Handle(apiconnect.NewIdentityServiceHandler(identityService{d}))
+	mux.Handle(apiconnect.NewContactServiceHandler(contactService{d, new(sync.Mutex)}))
+	mux.Handle(apiconnect.NewMessageServiceHandler(messageService{d}))
 	return mux
 }
 
@@ -27,12 +31,18 @@ func (s nodeService) GetStatus(context.Context, *connect.Request[api.GetStatusRe
 		Version: params.Version, Commit: params.Commit,
 		Network: d.cfg.Network.Name, Datadir: d.cfg.DataDir,
 		PeerId: d.PeerID(), Multiaddrs: d.Multiaddrs(),
+		Peers: uint32(len(d.link.Peers())), SessionId: d.SessionID(),
 		Protected:   d.Protected(),
+		Queued:      uint32(d.messenger.Queued()),
 		StartedAtMs: d.started.UnixMilli(),
 	}), nil
 }
 
 // ListPeers implements [apiconnect.NodeServiceHandler].
 func (s nodeService) ListPeers(context.Context, *connect.Request[api.ListPeersRequest]) (*connect.Response[api.ListPeersResponse], error) {
-	return connect.NewResponse(&api.ListPeersResponse{}), nil
+	res := &api.ListPeersResponse{}
+	for _, p := range s.d.link.control.Peers() {
+		res.Peers = append(res.Peers, &api.Peer{PeerId: p.ID.String(), Multiaddrs: []string{p.Addr.String()}, Outbound: !p.Inbound})
+	}
+	return connect.NewResponse(res), nil
 }

@@ -48,8 +48,8 @@ type Config struct {
 	// DataDir holds everything that is kept. It is made if need be, and belongs
 	// to one process at a time.
 	DataDir string
-	// Listen are the multiaddrs to listen on; nil means all interfaces of IPv4
-	// and IPv6 on TCP port [params.SessionPort].
+	// Listen are the multiaddrs to listen on; nil means all interfaces of IPv4,
+	// and of IPv6 where the system has it, on TCP port [params.SessionPort].
 	Listen []string
 	// Bootstrap are the multiaddrs, each ending in /p2p/Qm..., of nodes to keep
 	// a link to.
@@ -90,9 +90,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	c.DataDir = abs
 	if c.Listen == nil {
-		c.Listen = []string{
-			fmt.Sprintf("/ip4/0.0.0.0/tcp/%d", params.SessionPort),
-			fmt.Sprintf("/ip6/::/tcp/%d", params.SessionPort),
+		c.Listen = []string{fmt.Sprintf("/ip4/0.0.0.0/tcp/%d", params.SessionPort)}
+		if hasIPv6() {
+			c.Listen = append(c.Listen, fmt.Sprintf("/ip6/::/tcp/%d", params.SessionPort))
 		}
 	}
 	if c.APISocket == "" {
@@ -114,6 +114,15 @@ func (c Config) withDefaults() (Config, error) {
 		c.Rand = rand.Reader
 	}
 	return c, nil
+}
+
+// hasIPv6 reports whether the system can listen on IPv6 at all.
+func hasIPv6() bool {
+	l, err := net.ListenTCP("tcp6", &net.TCPAddr{IP: net.IPv6loopback})
+	if err != nil {
+		return false
+	}
+	return l.Close() == nil
 }
 
 func checkAddresses(c Config) error {

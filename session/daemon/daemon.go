@@ -8,20 +8,29 @@ import (
 	"time"
 
 	"github.com/pars-network/pars/session/api"
+	"github.com/pars-network/pars/session/delivery"
+	"github.com/pars-network/pars/session/messenger"
 	"github.com/pars-network/pars/session/store"
 )
 
+// nodeKeyFile is the file of a persistent link key, in the data folder.
+const nodeKeyFile = "node.key"
+
 // Daemon is a running session node.
 type Daemon struct {
-	cfg     Config
-	started time.Time
-	store   *store.Store
-	server  *server
+	cfg       Config
+	started   time.Time
+	store     *store.Store
+	messenger *messenger.Messenger
+	link      *link
+	server    *server
 
 	cancel context.CancelFunc
+	work   sync.WaitGroup
 	once   sync.Once
-	done   chan struct{}
-	err    error
+	// stopping is closed when the end begins, done when it is over.
+	stopping, done chan struct{}
+	err            error
 }
 
 // Start starts a node. ctx bounds the start and, once it is cancelled, the node
@@ -32,7 +41,7 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{cfg: cfg, started: cfg.Clock.Now(), done: make(chan struct{})}
+	d := &Daemon{cfg: cfg, started: cfg.Clock.Now(), stopping: make(chan struct{}), done: make(chan struct{})}
 	d.store, err = store.Open(store.Config{
 		Dir: cfg.DataDir, NetworkID: cfg.Network.ID, Passphrase: cfg.Passphrase, Argon2: cfg.Argon2,
 		Rand: cfg.Rand, Logger: cfg.Logger,
@@ -51,10 +60,20 @@ func (d *Daemon) start(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if d.server, err = newServer(ctx, d.cfg, d.handler()); err != nil {
+	d.messenger, err = messenger.Open(messenger.Config{Store: d.store, Clock: d.cfg.Clock, Rand: d.cfg.Rand, Logger: d.cfg.Logger})
+	if err != nil {
 		return err
 	}
+	receiver := delivery.NewReceiver(d.messenger, delivery.Limits{Now: d.cfg.Clock.Now})
+	if d.link, err = newLink(d.cfg, receiver, d.messenger.PeerConnected); err != nil {
+		return err
+	}
+	if d.server, err = newServer(ctx, d.cfg, d.handler()); err != nil {
+		return errors.Join(err, d.link.close())
+	}
 	ctx, d.cancel = context.WithCancel(ctx)
+	d.work.Go(func() { d.messenger.Run(ctx, d.link) })
+	d.work.Go(func() { d.link.bootstrap.Run(ctx) })
 	go func() {
 		select {
 		case <-ctx.Done():
@@ -67,11 +86,15 @@ func (d *Daemon) start(ctx context.Context) error {
 	return nil
 }
 
-// stop ends everything, in the order in which the parts use each other.
+// stop ends everything: first what brings work in, then what does it, then the
+// store.
 func (d *Daemon) stop(cause error) {
 	d.once.Do(func() {
+		close(d.stopping)
+		err := errors.Join(cause, d.server.close())
 		d.cancel()
-		d.err = errors.Join(cause, d.server.close(), d.store.Close())
+		d.work.Wait()
+		d.err = errors.Join(err, d.link.close(), d.store.Close())
 		close(d.done)
 	})
 }
@@ -91,10 +114,19 @@ func (d *Daemon) Err() error { return d.err }
 
 // Multiaddrs returns the addresses under which others reach this node, each
 // ending in /p2p/Qm....
-func (d *Daemon) Multiaddrs() []string { return nil }
+func (d *Daemon) Multiaddrs() []string { return d.link.multiaddrs() }
 
 // PeerID returns the id of the link key, "Qm...".
-func (d *Daemon) PeerID() string { return "" }
+func (d *Daemon) PeerID() string { return d.link.host.ID().String() }
+
+// SessionID returns the identity's Session ID, empty until there is one.
+func (d *Daemon) SessionID() string {
+	i, err := d.messenger.Identity()
+	if err != nil {
+		return ""
+	}
+	return i.ID.String()
+}
 
 // APISocket returns the path of the API's unix socket.
 func (d *Daemon) APISocket() string { return d.cfg.APISocket }
@@ -110,6 +142,3 @@ func (d *Daemon) DataDir() string { return d.cfg.DataDir }
 
 // Protected reports whether a passphrase protects the data folder.
 func (d *Daemon) Protected() bool { return d.store.Protected() }
-
-// SessionID returns the identity's Session ID, empty until there is one.
-func (d *Daemon) SessionID() string { return "" }

@@ -16,6 +16,7 @@ import (
 	"sync"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/pars-network/pars/session/api"
 )
 
@@ -32,7 +33,6 @@ type server struct {
 	// failed gets the first error of a listener that ended by itself.
 	failed chan error
 }
-
 
 // newServer listens and starts to serve. The caller owns the data folder, so a
 // socket that lies in it is left over from a process that is gone.
@@ -151,17 +151,31 @@ func guard(token string, next http.Handler) http.Handler {
 			host = r.Host
 		}
 		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-			http.Error(w, "this API is for loopback only", http.StatusForbidden)
+			deny(w, r, connect.CodePermissionDenied, "this API is for loopback only")
 			return
 		}
 		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 		if !ok || subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
 			w.Header().Set("WWW-Authenticate", "Bearer")
-			http.Error(w, "the token of api.token in the data folder is needed as a bearer token", http.StatusUnauthorized)
+			deny(w, r, connect.CodeUnauthenticated, "the token in api.token of the data folder is needed as a bearer token")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// deny answers in the protocol that the caller speaks.
+func deny(w http.ResponseWriter, r *http.Request, code connect.Code, text string) {
+	err := connect.NewError(code, errors.New(text))
+	if errors := connect.NewErrorWriter(); errors.IsSupported(r) {
+		_ = errors.Write(w, r, err) // the caller has gone
+		return
+	}
+	status := http.StatusForbidden
+	if code == connect.CodeUnauthenticated {
+		status = http.StatusUnauthorized
+	}
+	http.Error(w, text, status)
 }
 
 // close ends every connection. Streams end at once: their clients reconnect.

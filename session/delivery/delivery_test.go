@@ -189,3 +189,22 @@ func FuzzSend(f *testing.F) {
 		}
 	})
 }
+
+// The vectors of spec/delivery.md.
+func TestVectors(t *testing.T) {
+	e := make([]byte, 8<<10)
+	var mailbox Mailbox
+	for i := range mailbox {
+		mailbox[i] = byte(i)
+	}
+	got, err := wire.Marshal(offer{Version: version, Mailbox: mailbox, Size: uint(len(e)), Digest: DigestOf(e)})
+	want := fmt.Sprintf("84015820000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f1920005820%x", DigestOf(e))
+	if err != nil || fmt.Sprintf("%x", got) != want {
+		t.Errorf("offer = %x, %v, want %s", got, err, want)
+	}
+	for a, want := range map[answer]string{answerStored: "8100", answerSend: "8101", answerRefused: "8102", answerBusy: "8103"} {
+		if got, err := wire.Marshal(reply{Answer: a}); err != nil || fmt.Sprintf("%x", got) != want {
+			t.Errorf("answer %d = %x, %v, want %s", a, got, err, want)
+		}
+	}
+}

@@ -31,9 +31,10 @@ const (
 	// travels as a file.
 	MaxPayload = 48 << 10
 	// DefaultTTL is how long an envelope waits for its recipient unless its
-	// sender says otherwise, MaxTTL the longest.
+	// sender says otherwise.
 	DefaultTTL = 14 * 24 * time.Hour
-	MaxTTL     = identity.MaxTTL
+	// MaxTTL is the longest that an envelope may wait.
+	MaxTTL = identity.MaxTTL
 
 	minHour = 1 << 16 // below, the hour would have a shorter encoding
 )

@@ -84,10 +84,10 @@ func (a *Account) Sign(context string, msg []byte) ([]byte, error) {
 func (a *Account) Seed() []byte { return slices.Concat(a.signing.Seed(), a.agreement.Seed()) }
 
 // String returns the Session ID, which is public.
-func (a *Account) String() string { return a.id.String() }
+func (a Account) String() string { return a.id.String() }
 
 // GoString hides the keys from %#v.
-func (a *Account) GoString() string { return "identity.Account(" + a.id.String() + ")" }
+func (a Account) GoString() string { return "identity.Account(" + a.id.String() + ")" }
 
 // Format hides the keys from every verb of package fmt.
-func (a *Account) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(a.id.String())) }
+func (a Account) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(a.id.String())) }

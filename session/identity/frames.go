@@ -16,9 +16,9 @@ const (
 	// DefaultFrame is how many bytes of a bundle a frame carries unless told
 	// otherwise: a QR code of version 21 or so, which phones read from a screen.
 	DefaultFrame = 480
-	// MinFrame and MaxFrame bound it; the greatest still fits one QR code with low
-	// error correction.
+	// MinFrame is the least that a frame may carry.
 	MinFrame = 64
+	// MaxFrame is the most: it still fits one QR code with low error correction.
 	MaxFrame = 2048
 
 	// A frame is version (1) | card (4) | index (2) | total (2) | chunk | crc (4),

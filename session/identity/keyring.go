@@ -88,7 +88,7 @@ func (r *KeyRing) DeviceID() DeviceID { return DeviceIDOf(r.device.Public()) }
 func (r *KeyRing) Rotate(rand io.Reader, now time.Time) (changed bool, err error) {
 	now = now.UTC().Truncate(time.Second)
 	if n := len(r.signed); n == 0 || !now.Before(r.signed[n-1].made.Add(Week)) {
-		p, err := newPrekey(rand, now, now.Add(Week+Lifetime+MaxTTL))
+		p, err := newPrekey(rand, now, now.Add(Week)) // a bundle with it will put this off
 		if err != nil {
 			return false, err
 		}
@@ -195,6 +195,18 @@ func (r *KeyRing) Signed(id PrekeyID) (key *kem.PrivateKey, eraseAt time.Time, o
 	return find(r.signed, id)
 }
 
+// HasSigned reports whether the ring has the private half of a signed prekey.
+// It costs next to nothing, while [KeyRing.Signed] derives the key.
+func (r *KeyRing) HasSigned(id PrekeyID) bool {
+	return slices.ContainsFunc(r.signed, func(p prekey) bool { return p.id == id })
+}
+
+// Clone returns a copy, which changes independently: change it, store it, and
+// only then put it in the place of r.
+func (r *KeyRing) Clone() *KeyRing {
+	return &KeyRing{device: r.device, signed: slices.Clone(r.signed), oneTime: slices.Clone(r.oneTime), mailboxes: slices.Clone(r.mailboxes)}
+}
+
 // OneTime returns the private half of a one-time prekey, or false if it was
 // used, erased or never made.
 func (r *KeyRing) OneTime(id PrekeyID) (*kem.PrivateKey, bool) {
@@ -231,13 +243,13 @@ func (r *KeyRing) NextRotation() time.Time {
 }
 
 // String hides the keys from logs and error messages.
-func (*KeyRing) String() string { return "identity.KeyRing(hidden)" }
+func (KeyRing) String() string { return "identity.KeyRing(hidden)" }
 
 // GoString hides the keys from %#v.
-func (r *KeyRing) GoString() string { return r.String() }
+func (r KeyRing) GoString() string { return r.String() }
 
 // Format hides the keys from every verb of package fmt.
-func (r *KeyRing) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) }
+func (r KeyRing) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) }
 
 func newPrekey(rand io.Reader, made, eraseAt time.Time) (prekey, error) {
 	p := prekey{made: made, eraseAt: eraseAt}
@@ -262,7 +274,7 @@ func newMailbox(rand io.Reader, now time.Time) (MailboxKey, error) {
 	if err != nil {
 		return MailboxKey{}, err
 	}
-	return MailboxKey{Key: key, Made: now, EraseAt: now.Add(MailboxPeriod + Lifetime + MaxTTL)}, nil
+	return MailboxKey{Key: key, Made: now, EraseAt: now.Add(MailboxPeriod)}, nil
 }
 
 func (p *prekey) key() (*kem.PrivateKey, error) { return kem.NewPrivateKey(p.seed[:]) }

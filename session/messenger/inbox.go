@@ -3,14 +3,19 @@ package messenger
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/pars-network/pars/session/delivery"
 	"github.com/pars-network/pars/session/envelope"
 	"github.com/pars-network/pars/session/store"
 )
 
-// maxInbox bounds envelopes that are acknowledged and not opened yet.
-const maxInbox = 256
+const (
+	// maxInbox bounds envelopes that are acknowledged and not opened yet.
+	maxInbox = 256
+	// inboxRetry is how long the inbox rests after the disk failed.
+	inboxRetry = time.Minute
+)
 
 // Want implements [delivery.Depot]: the mailboxes of our key ring are ours.
 func (m *Messenger) Want(mailbox delivery.Mailbox, digest delivery.Digest) (bool, error) {
@@ -67,10 +72,12 @@ func (m *Messenger) Keep(mailbox delivery.Mailbox, _ delivery.Digest, raw []byte
 // runInbox opens envelopes in the order in which they came.
 func (m *Messenger) runInbox(ctx context.Context) {
 	for {
+		var retry <-chan time.Time
 		for ctx.Err() == nil {
 			again, err := m.openNext()
 			if err != nil {
 				m.cfg.Logger.Error("inbox", "error", err)
+				retry = m.cfg.Clock.After(inboxRetry)
 			}
 			if !again {
 				break
@@ -80,6 +87,7 @@ func (m *Messenger) runInbox(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-m.wakeIn:
+		case <-retry:
 		}
 	}
 }

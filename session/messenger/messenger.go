@@ -146,16 +146,20 @@ func (m *Messenger) forgetOld() error {
 	if err != nil || failed != nil {
 		return firstError(err, failed)
 	}
+	alive := map[identity.PrekeyID]bool{} // asking the ring derives a key each time
 	err = m.cfg.Store.Scan(kindReplay, nil, 0, func(r store.Record) bool {
 		var w replayRecord
 		if failed = decode(r.Value, &w); failed != nil {
 			return false
 		}
 		// A set-up can be replayed as long as its signed prekey lives.
-		if m.ring != nil {
-			if _, _, alive := m.ring.Signed(w.Prekey); !alive {
-				b.Delete(kindReplay, r.Name, r.Num)
-			}
+		lives, asked := alive[w.Prekey]
+		if !asked && m.ring != nil {
+			_, _, lives = m.ring.Signed(w.Prekey)
+			alive[w.Prekey] = lives
+		}
+		if !lives && m.ring != nil {
+			b.Delete(kindReplay, r.Name, r.Num)
 		}
 		return true
 	})

@@ -103,7 +103,7 @@ func (m *Messenger) putOutbox(b *store.Batch, kind store.Kind, peer identity.ID,
 	return num, put(b, kind, peer[:], num, outboxRecord{Version: recordVersion, Envelope: raw, Message: message, ExpiresMs: ms(env.Expires())})
 }
 
-// Queued counts messages, not answers, that no other node has yet.
+// Queued counts envelopes, answers included, that no other node has yet.
 func (m *Messenger) Queued() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()

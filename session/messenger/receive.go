@@ -73,12 +73,15 @@ func (m *Messenger) openText(b *store.Batch, a *setup.Accepted) (func(), error) 
 		return nil, err
 	}
 	known := seq != 0
-	if !known {
-		if c.r.Request {
-			if err := m.roomForRequest(peer); err != nil {
-				return nil, err
-			}
+	if c.r.Request {
+		if known {
+			return nil, dropped("a request's message once more")
 		}
+		if err := m.roomForRequest(peer); err != nil {
+			return nil, err
+		}
+	}
+	if !known {
 		seq = m.nextSeq
 		r := messageRecord{
 			Version: recordVersion, ID: a.Message.ID, Text: text, SentMs: ms(a.Message.Sent), StoredMs: ms(m.cfg.Clock.Now()),
@@ -326,11 +329,13 @@ func (m *Messenger) sealAgain(b *store.Batch, peer identity.ID, seq uint64, msg 
 		return func() { m.watch.changed(seq) }, put(b, kindMessage, peer[:], seq, r)
 	}
 	r.State, r.Stored = uint64(Queued), 0
-	nums, err := m.seal(b, c, seq, &r)
+	var sealed store.Batch
+	nums, err := m.seal(&sealed, c, seq, &r)
 	if err != nil {
 		r.State, r.Failure = uint64(Failed), err.Error()
 		return func() { m.watch.changed(seq) }, put(b, kindMessage, peer[:], seq, r)
 	}
+	b.Append(&sealed)
 	if err := put(b, kindMessage, peer[:], seq, r); err != nil {
 		return nil, err
 	}

@@ -50,6 +50,14 @@ type Accepted struct {
 	peerDevice identity.DeviceID
 }
 
+// String names the sender and hides everything else.
+func (a Accepted) String() string {
+	return fmt.Sprintf("setup.Accepted(from %s, hidden)", a.peer)
+}
+
+// Format hides keys and content from every verb of package fmt.
+func (a Accepted) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(a.String())) }
+
 // OneTimeGoneError reports a set-up whose first stage is in order but which
 // names a one-time prekey that this device no longer has. Nothing proves yet
 // that the named sender wrote it, but only who wrote it can open the request
@@ -68,6 +76,11 @@ type OneTimeGoneError struct {
 // Error implements error.
 func (e *OneTimeGoneError) Error() string {
 	return "setup: the one-time prekey is used up; ask the sender to set up again"
+}
+
+// Format hides the keys from every verb of package fmt.
+func (OneTimeGoneError) Format(f fmt.State, _ rune) {
+	_, _ = f.Write([]byte((*OneTimeGoneError)(nil).Error()))
 }
 
 // SetUpAgain makes the envelope that asks the sender to set up again; msg is

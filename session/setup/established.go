@@ -111,10 +111,10 @@ func ParseEstablished(data []byte) (*Established, error) {
 }
 
 // String hides the secrets from logs and error messages.
-func (*Root) String() string { return "setup.Root(hidden)" }
+func (Root) String() string { return "setup.Root(hidden)" }
 
 // GoString hides the secrets from %#v.
-func (r *Root) GoString() string { return r.String() }
+func (r Root) GoString() string { return r.String() }
 
 // Format hides the secrets from every verb of package fmt.
-func (r *Root) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) }
+func (r Root) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(r.String())) }

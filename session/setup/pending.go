@@ -189,10 +189,10 @@ func ParsePending(data []byte) (*Pending, error) {
 }
 
 // String hides the keys from logs and error messages.
-func (*Pending) String() string { return "setup.Pending(hidden)" }
+func (Pending) String() string { return "setup.Pending(hidden)" }
 
 // GoString hides the keys from %#v.
-func (p *Pending) GoString() string { return p.String() }
+func (p Pending) GoString() string { return p.String() }
 
 // Format hides the keys from every verb of package fmt.
-func (p *Pending) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(p.String())) }
+func (p Pending) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(p.String())) }

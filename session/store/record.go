@@ -48,6 +48,9 @@ func (b *Batch) Delete(kind Kind, name []byte, num uint64) {
 	b.ops = append(b.ops, op{kind: kind, name: name, num: num, del: true})
 }
 
+// Append adds the changes of another batch after those of b.
+func (b *Batch) Append(o *Batch) { b.ops = append(b.ops, o.ops...) }
+
 // Get returns the value of one record, or [ErrNotFound].
 func (s *Store) Get(kind Kind, name []byte, num uint64) ([]byte, error) {
 	s.mu.Lock()

@@ -169,7 +169,7 @@ func inspect(f vfs.FS, dir string) (bool, error) {
 	}
 	for _, name := range names {
 		switch name {
-		case "db", slotName + newSuffix, "api.sock", "api.token":
+		case "db", slotName + newSuffix, "api.sock", "api.token", "node.key":
 		default:
 			return false, fmt.Errorf("%w: %s has %q in it and no %s; give an empty folder or the right one", ErrForeign, dir, name, slotName)
 		}

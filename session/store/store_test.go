@@ -416,3 +416,54 @@ func FuzzParseSlot(f *testing.F) {
 		}
 	})
 }
+
+// An erasure that is cut short between its steps is finished at the next start.
+func TestErasureIsFinishedAfterACrash(t *testing.T) {
+	for _, step := range []int{1, 2} {
+		fs := vfs.NewCrashableMem()
+		s := open(t, config(fs, ""))
+		put(t, s, secretKind, "k", 1, "one")
+		put(t, s, secretKind, "k", 2, "two")
+		key := s.keys.diskKey(secretKind, []byte("k"), 1)
+		sealed, closer, err := s.db.Get(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sealed = bytes.Clone(sealed)
+		if err := closer.Close(); err != nil {
+			t.Fatal(err)
+		}
+		var b Batch
+		b.Delete(secretKind, []byte("k"), 1)
+		s.mu.Lock()
+		if err := s.keys.addErasureKey(s.cfg.Rand); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.writeSlot(); err != nil {
+			t.Fatal(err)
+		}
+		if step == 2 {
+			moved, err := s.erasable(map[string]bool{string(key): true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.write(&b, moved); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.mu.Unlock()
+		s = open(t, config(fs.CrashClone(vfs.CrashCloneCfg{}), ""))
+		if len(s.keys.erasure) != 1 {
+			t.Errorf("step %d: %d erasure keys after the restart, want 1", step, len(s.keys.erasure))
+		}
+		wantValue(t, s, secretKind, "k", 2, "two")
+		if step == 1 {
+			wantValue(t, s, secretKind, "k", 1, "one") // nothing was acknowledged
+		} else if _, err := s.Get(secretKind, []byte("k"), 1); !errors.Is(err, ErrNotFound) {
+			t.Errorf("step 2: the deleted record is back: %v", err)
+		}
+		if _, _, err := s.keys.open(key, sealed); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("step %d: the old bytes still open: %v", step, err)
+		}
+	}
+}

@@ -78,7 +78,9 @@ func newHost(cfg Config, key *NodeKey, secure func(lcrypto.PrivKey, []upgrader.S
 		libp2p.Security(string(ID), constructor),
 		// Listing one transport turns libp2p's defaults off. libp2p.Security does
 		// not govern QUIC, WebTransport and WebRTC: a stock peer would get in.
-		libp2p.Transport(tcp.NewTCPTransport, tcp.WithConnectionTimeout(5*time.Second)),
+		// Without DisableReuseport a second process could share the port, and get
+		// half of the connections, instead of being told that it is taken.
+		libp2p.Transport(tcp.NewTCPTransport, tcp.WithConnectionTimeout(5*time.Second), tcp.DisableReuseport()),
 		libp2p.Muxer(yamux.ID, yamux.DefaultTransport),
 		// libp2p makes its QUIC socket manager even where there is no QUIC, and
 		// derives that one's keys from the raw private key, which ours refuses.

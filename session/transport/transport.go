@@ -68,7 +68,7 @@ func (t *Transport) SecureInbound(ctx context.Context, c net.Conn, p peer.ID) (s
 func (t *Transport) SecureOutbound(ctx context.Context, c net.Conn, p peer.ID) (sec.SecureConn, error) {
 	if p == "" {
 		_ = c.Close()
-		return nil, fmt.Errorf("transport: dialling without a peer id; use an address that ends in /p2p/Qm...")
+		return nil, fmt.Errorf("transport: dialling without a peer id; use an address that ends in /p2p/ and the node's peer id")
 	}
 	return t.secure(ctx, c, p, (*handshake).initiate)
 }

@@ -30,9 +30,9 @@ func (sys System) terminal() bool {
 
 // ask reads a line from the terminal without showing it.
 func (sys System) ask(question string) ([]byte, error) {
-	fmt.Fprint(sys.Stderr, question)
+	_, _ = fmt.Fprint(sys.Stderr, question)
 	b, err := term.ReadPassword(int(sys.Stdin.Fd()))
-	fmt.Fprintln(sys.Stderr)
+	_, _ = fmt.Fprintln(sys.Stderr)
 	if err != nil {
 		return nil, fmt.Errorf("reading the passphrase: %w", err)
 	}

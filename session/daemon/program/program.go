@@ -50,7 +50,7 @@ func Main(sys System) int {
 	if err == nil {
 		return ExitOK
 	}
-	fmt.Fprintln(sys.Stderr, "sessiond:", err)
+	_, _ = fmt.Fprintln(sys.Stderr, "sessiond:", err)
 	return exitCode(err)
 }
 

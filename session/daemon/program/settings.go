@@ -47,7 +47,7 @@ type file struct {
 func (s *settings) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.network, "network", params.Mainnet.Name, "network to join: pars, pars-testnet or pars-dev")
 	f.StringVar(&s.datadir, "datadir", "", "folder for everything that is kept (default ~/.pars/session)")
-	f.StringArrayVar(&s.listen, "listen", nil, fmt.Sprintf("multiaddr to listen on, repeatable (default /ip4/0.0.0.0/tcp/%[1]d and /ip6/::/tcp/%[1]d)", params.SessionPort))
+	f.StringArrayVar(&s.listen, "listen", nil, fmt.Sprintf("multiaddr to listen on, repeatable (default /ip4/0.0.0.0/tcp/%[1]d, and /ip6/::/tcp/%[1]d where there is IPv6)", params.SessionPort))
 	f.StringArrayVar(&s.bootstrap, "bootstrap", nil, "multiaddr of a node to keep a link to, ending in /p2p/Qm..., repeatable")
 	f.StringVar(&s.api, "api", "", "path of the API's unix socket (default api.sock in the data folder)")
 	f.StringVar(&s.http, "http", "", "serve the API on this loopback address too, behind the token in api.token; off when empty")

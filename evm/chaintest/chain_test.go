@@ -1,4 +1,4 @@
-package evmtest
+package chaintest
 
 import (
 	"testing"

@@ -1,11 +1,10 @@
-// Package evmtest makes a Pars chain in memory for tests: real headers, seals and
+// Package chaintest makes a Pars chain in memory for tests: real headers, seals and
 // execution by evm/engine and libevm, one proposer, and a clock that moves only
 // when a block is made.
-package evmtest
+package chaintest
 
 import (
 	"crypto/ecdsa"
-	"encoding/binary"
 	"math/big"
 	"slices"
 	"testing"
@@ -26,14 +25,16 @@ import (
 	ethparams "github.com/ava-labs/libevm/params"
 
 	"github.com/pars-network/pars/evm/engine"
+	"github.com/pars-network/pars/evm/genesis"
 	"github.com/pars-network/pars/params"
 )
 
 // GenesisTime is the time of block 0, in seconds since 1970.
 const GenesisTime = 1_800_000_000
 
-// Accounts is how many keys hold a balance at genesis.
-const Accounts = 4
+// Accounts is how many keys hold a balance at genesis: those of
+// [genesis.DevMnemonic].
+const Accounts = genesis.DevAccountCount
 
 // Store is a contract in genesis. Called without data it returns its slot 0;
 // called with 32 bytes it writes them to slot 0 and logs them, as the data and
@@ -73,8 +74,11 @@ func New(tb testing.TB) *Chain {
 		ms:       GenesisTime * 1000,
 	}
 	alloc := types.GenesisAlloc{Store: {Code: StoreCode, Balance: new(big.Int)}}
+	dev, err := genesis.DevAccounts()
+	must(tb, err)
 	for i := range c.Keys {
-		c.Keys[i] = Key(i)
+		c.Keys[i], err = crypto.ToECDSA(dev[i].PrivateKey[:])
+		must(tb, err)
 		alloc[Address(c.Keys[i])] = types.Account{Balance: new(big.Int).Mul(big.NewInt(1_000_000), big.NewInt(ethparams.Ether))}
 	}
 	secret := make([]byte, 32)
@@ -84,7 +88,7 @@ func New(tb testing.TB) *Chain {
 	c.signer = warp.NewSigner(key, params.Dev.ID, c.chainID)
 	config := *ethparams.MergedTestChainConfig
 	config.ChainID = new(big.Int).SetUint64(params.Dev.ChainID())
-	genesis := &core.Genesis{
+	spec := &core.Genesis{
 		Config:     &config,
 		Timestamp:  GenesisTime,
 		GasLimit:   params.GenesisGasLimit,
@@ -94,7 +98,7 @@ func New(tb testing.TB) *Chain {
 	}
 	cache := core.DefaultCacheConfigWithScheme(rawdb.HashScheme)
 	cache.SnapshotLimit = 0
-	c.BlockChain, err = core.NewBlockChain(c.DB, cache, genesis, nil, c.Engine, vm.Config{}, nil, nil)
+	c.BlockChain, err = core.NewBlockChain(c.DB, cache, spec, nil, c.Engine, vm.Config{}, nil, new(uint64))
 	must(tb, err)
 	pool := legacypool.DefaultConfig
 	pool.Journal = ""
@@ -105,17 +109,6 @@ func New(tb testing.TB) *Chain {
 		c.BlockChain.Stop()
 	})
 	return c
-}
-
-// Key returns the secret key of account i. It is known to all the world.
-func Key(i int) *ecdsa.PrivateKey {
-	seed := make([]byte, 8)
-	binary.BigEndian.PutUint64(seed, uint64(i))
-	k, err := crypto.ToECDSA(crypto.Keccak256([]byte("evmtest"), seed))
-	if err != nil {
-		panic(err) // one in 2^128, and the same in every run
-	}
-	return k
 }
 
 // Address returns the address of a key.
