@@ -18,17 +18,32 @@ import (
 	"github.com/pars-network/pars/internal/vectors"
 )
 
-// forge runs Foundry's forge, which `make deps` installs, and fails the test
-// with its output when it fails.
-func forge(tb testing.TB, args ...string) {
+// runForge runs Foundry's forge, which `make deps` installs.
+func runForge(tb testing.TB, args ...string) (output string, err error) {
 	tb.Helper()
-	bin := filepath.Join("node_modules", ".bin", "forge")
-	if _, err := os.Stat(bin); err != nil {
+	if _, err := os.Stat("node_modules"); err != nil {
 		tb.Fatalf("%v: run `make deps` first", err)
 	}
-	cmd := exec.CommandContext(tb.Context(), bin, args...)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := exec.CommandContext(tb.Context(), filepath.Join("tools", "forge"), args...).CombinedOutput()
+	return string(out), err
+}
+
+// forge runs it and fails the test with its output when it fails.
+func forge(tb testing.TB, args ...string) {
+	tb.Helper()
+	if out, err := runForge(tb, args...); err != nil {
 		tb.Fatalf("forge %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+}
+
+// npm's launcher of forge ends with 0 whatever happened; tools/forge must not.
+func TestForgeFailsWhenItFails(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "Bad.sol")
+	if err := os.WriteFile(bad, []byte("contract   Bad{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := runForge(t, "fmt", "--check", bad); err == nil {
+		t.Errorf("forge fmt --check of a badly formatted file succeeded:\n%s", out)
 	}
 }
 

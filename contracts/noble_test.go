@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
-	"os"
 	"testing"
 
 	"github.com/pars-network/pars/internal/evmtest"
+	"github.com/pars-network/pars/internal/testutil"
 	"github.com/pars-network/pars/internal/vectors"
 	"github.com/pars-network/pars/precompile"
 )
@@ -79,7 +79,7 @@ func TestVectorsMLKEMNoble(t *testing.T) {
 func TestVectorsSLHDSANoble(t *testing.T) {
 	const seed = 20261123
 	rounds := 6
-	if os.Getenv("PARS_TEST_FULL") == "1" {
+	if testutil.Full() {
 		rounds = 60
 	}
 	t.Logf("seed %d, %d rounds", seed, rounds)

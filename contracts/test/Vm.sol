@@ -11,8 +11,7 @@ interface Vm {
     function chainId(uint256 id) external;
     function startBroadcast() external;
     function stopBroadcast() external;
-    function readFile(string calldata path) external view returns (string memory);
-    function parseJsonBytes(string calldata json, string calldata key) external pure returns (bytes memory);
+    function envBytes(string calldata name) external view returns (bytes memory);
 }
 
 /// @dev Where forge puts them: the low 20 bytes of keccak256("hevm cheat code").

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-// Writes out/signature.json for script/Deploy.s.sol: a fresh ML-DSA-87 key of
-// @noble/post-quantum, a message, and its signature.
-import { mkdirSync, writeFileSync } from "node:fs";
+// Makes a fresh ML-DSA-87 key of @noble/post-quantum, signs a message with it,
+// and prints all three as shell variables for script/Deploy.s.sol:
+//   eval "$(node tools/signature.mjs "a message")"
 import { ml_dsa87 } from "@noble/post-quantum/ml-dsa.js";
 
 const hex = (b) => "0x" + Buffer.from(b).toString("hex");
@@ -9,8 +9,6 @@ const message = new TextEncoder().encode(process.argv[2] ?? "signed outside of t
 const { publicKey, secretKey } = ml_dsa87.keygen();
 const sig = ml_dsa87.sign(message, secretKey);
 
-mkdirSync(new URL("../out/", import.meta.url), { recursive: true });
-writeFileSync(
-  new URL("../out/signature.json", import.meta.url),
-  JSON.stringify({ pk: hex(publicKey), message: hex(message), sig: hex(sig) }, null, 2) + "\n",
-);
+console.log(`export MLDSA_PK=${hex(publicKey)}`);
+console.log(`export MLDSA_MESSAGE=${hex(message)}`);
+console.log(`export MLDSA_SIG=${hex(sig)}`);

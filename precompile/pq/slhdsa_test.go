@@ -2,7 +2,6 @@ package pq_test
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -11,6 +10,7 @@ import (
 	"github.com/cloudflare/circl/sign/slhdsa"
 
 	"github.com/pars-network/pars/internal/evmtest"
+	"github.com/pars-network/pars/internal/testutil"
 	"github.com/pars-network/pars/internal/vectors"
 	"github.com/pars-network/pars/precompile"
 )
@@ -22,8 +22,6 @@ const slhdsaGas = 1_000_000_000
 // slow is why a case waits for `make test-full`: the small sets (s) need seconds
 // for a signature, and more under the race detector.
 const slow = "slow, left to make test-full"
-
-func full() bool { return os.Getenv("PARS_TEST_FULL") == "1" }
 
 func small(set string) bool { return set[len(set)-1] == 's' }
 
@@ -60,7 +58,7 @@ func TestVectorsACVPSLHDSAKeyGen(t *testing.T) {
 	n, tally := slhdsaContract(t), vectors.NewTally(t, "SLH-DSA keyGen", "ACVP (circl)")
 	for _, g := range acvpSLHDSA(t, "keyGen") {
 		for i, c := range g.Tests {
-			if !full() && small(g.ParameterSet) && i > 0 {
+			if !testutil.Full() && small(g.ParameterSet) && i > 0 {
 				tally.Skip(slow)
 				continue
 			}
@@ -79,7 +77,7 @@ func TestVectorsACVPSLHDSASign(t *testing.T) {
 				tally.Skip(elsewhere(g))
 			case !g.Deterministic:
 				tally.Skip("hedged: opt_rand is not PK.seed")
-			case !full() && (small(g.ParameterSet) || i > 0):
+			case !testutil.Full() && (small(g.ParameterSet) || i > 0):
 				tally.Skip(slow)
 			default:
 				r := n.DoAs(t, vm.Call, slhdsaGas, "signWithContext(uint8,bytes,bytes,bytes)", slhdsaID(t, g.ParameterSet), []byte(c.SK), []byte(c.Message), []byte(c.Context))
