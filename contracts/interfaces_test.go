@@ -13,9 +13,14 @@ import (
 
 // interfaces names the Solidity interface of each native contract.
 var interfaces = map[string]string{
-	"ML-DSA":  "IMLDSA",
-	"ML-KEM":  "IMLKEM",
-	"SLH-DSA": "ISLHDSA",
+	"FROST":           "IFROST",
+	"ML-DSA":          "IMLDSA",
+	"ML-KEM":          "IMLKEM",
+	"Pedersen":        "IPedersen",
+	"Poseidon":        "IPoseidon",
+	"Ring signatures": "IRing",
+	"SLH-DSA":         "ISLHDSA",
+	"STARK verifier":  "ISTARK",
 }
 
 func TestSolidityIsFormattedAndTested(t *testing.T) {

@@ -1,0 +1,183 @@
+package precompile_test
+
+import (
+	"encoding/json"
+	"math/big"
+	"math/rand/v2"
+	"os"
+	"testing"
+
+	"filippo.io/edwards25519"
+	"github.com/ava-labs/libevm/common"
+	"github.com/ava-labs/libevm/crypto"
+
+	"github.com/pars-network/pars/crypto/frost"
+	"github.com/pars-network/pars/crypto/ring"
+	"github.com/pars-network/pars/crypto/stark"
+	"github.com/pars-network/pars/internal/evmtest"
+	"github.com/pars-network/pars/internal/vectors"
+	"github.com/pars-network/pars/precompile"
+)
+
+// sampleRing signs with a ring of four in both schemes. A member's commitment is
+// its key plus the offset, so that its secret opens the difference.
+func sampleRing(tb testing.TB) []sample {
+	tb.Helper()
+	const members, signer = 4, 2
+	random := rand.NewChaCha8([32]byte{0x07})
+	scalar := func() *edwards25519.Scalar {
+		var wide [64]byte
+		_, _ = random.Read(wide[:])
+		s, err := edwards25519.NewScalar().SetUniformBytes(wide[:])
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return s
+	}
+	offset := new(edwards25519.Point).ScalarBaseMult(scalar())
+	var secret []byte
+	var keys, commitments [][]byte
+	var packedKeys, packedCommitments [][32]byte
+	for i := range members {
+		x := scalar()
+		key := new(edwards25519.Point).ScalarBaseMult(x)
+		commitment := new(edwards25519.Point).Add(key, offset)
+		if i == signer {
+			secret = x.Bytes()
+		}
+		keys, commitments = append(keys, key.Bytes()), append(commitments, commitment.Bytes())
+		packedKeys, packedCommitments = append(packedKeys, [32]byte(key.Bytes())), append(packedCommitments, [32]byte(commitment.Bytes()))
+	}
+	message := crypto.Keccak256Hash([]byte("a message of the samples"))
+	sig, image, err := ring.SignLSAG(random, keys, signer, secret, message[:])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	concise, err := ring.SignCLSAG(random, keys, commitments, offset.Bytes(), signer, secret, secret, message[:])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	lsag := []any{packedKeys, [32]byte(image), message[:], sig}
+	clsag := []any{packedKeys, packedCommitments, [32]byte(offset.Bytes()), message, concise.Bytes()}
+	const use = "useLSAG(bytes32[],bytes32,bytes,bytes)"
+	return []sample{
+		{signature: "verifyLSAG(bytes32[],bytes32,bytes,bytes)", args: lsag},
+		{signature: "verifyCLSAG(bytes32[],bytes32[],bytes32,bytes32,bytes)", args: clsag},
+		{signature: use, args: lsag},
+		{signature: "useCLSAG(bytes32[],bytes32[],bytes32,bytes32,bytes)", args: clsag},
+		{signature: "isUsed(address,bytes32)", args: []any{evmtest.Caller, [32]byte(image)}, before: []sample{{signature: use, args: lsag}}},
+	}
+}
+
+// frostCommitment is a Commitment as the ABI packer wants it.
+type frostCommitment struct {
+	Id      uint16 //nolint:revive // the ABI packer looks for this name
+	Hiding  []byte
+	Binding []byte
+}
+
+// sampleFROST is the RFC's vector for ristretto255.
+func sampleFROST(tb testing.TB) []sample {
+	tb.Helper()
+	file, err := os.ReadFile("../crypto/frost/testdata/ristretto255-sha512.json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var v struct {
+		Inputs struct {
+			GroupKey vectors.Hex `json:"group_public_key"`
+			Message  vectors.Hex
+			Shares   []struct {
+				Identifier uint16
+				Share      vectors.Hex `json:"participant_share"`
+			} `json:"participant_shares"`
+		}
+		Round1 struct {
+			Outputs []struct {
+				Identifier uint16
+				Hiding     vectors.Hex `json:"hiding_nonce_commitment"`
+				Binding    vectors.Hex `json:"binding_nonce_commitment"`
+			}
+		} `json:"round_one_outputs"`
+		Round2 struct {
+			Outputs []struct {
+				Share vectors.Hex `json:"sig_share"`
+			}
+		} `json:"round_two_outputs"`
+		Final struct{ Sig vectors.Hex } `json:"final_output"`
+	}
+	if err := json.Unmarshal(file, &v); err != nil {
+		tb.Fatal(err)
+	}
+	suite, err := frost.SuiteByID(frost.Ristretto255)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var list []frostCommitment
+	var shares [][]byte
+	for i, o := range v.Round1.Outputs {
+		list = append(list, frostCommitment{o.Identifier, o.Hiding, o.Binding})
+		shares = append(shares, v.Round2.Outputs[i].Share)
+	}
+	first := v.Inputs.Shares[0]
+	person, err := frost.NewShare(suite, first.Identifier, first.Share, v.Inputs.GroupKey)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	id, key, message := uint8(frost.Ristretto255), []byte(v.Inputs.GroupKey), []byte(v.Inputs.Message)
+	return []sample{
+		{signature: "verify(uint8,bytes,bytes,bytes)", args: []any{id, key, message, []byte(v.Final.Sig)}},
+		{signature: "verifyShare(uint8,bytes,bytes,(uint16,bytes,bytes)[],uint16,bytes,bytes)", args: []any{id, key, message, list, first.Identifier, person.PublicKey(), shares[0]}},
+		{signature: "aggregate(uint8,bytes,bytes,(uint16,bytes,bytes)[],bytes[])", args: []any{id, key, message, list, shares}},
+	}
+}
+
+// sampleSTARK is Winterfell's proof of 1,024 steps of x -> x^3 + 42.
+func sampleSTARK(tb testing.TB) []sample {
+	tb.Helper()
+	air := &stark.AIR{Hash: stark.Blake3, Width: 1, Exemptions: 1, PublicInputs: 2}
+	root, err := air.Compile("next[0] - (current[0]^3 + 42)")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	air.Constraints = []stark.Constraint{{Root: root, Base: 3}}
+	air.Assertions = []stark.Assertion{
+		{Values: []stark.Value{{Public: true, N: 0}}},
+		{FromEnd: true, Values: []stark.Value{{Public: true, N: 1}}},
+	}
+	description, err := air.MarshalBinary()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	proof, err := os.ReadFile("../crypto/stark/testdata/winterfell/vdf3_n1024_blake3_256_q42f8.bin")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	id := [32]byte(crypto.Keccak256Hash(description))
+	public := []byte("\x15\xcd\x5b\x07\x00\x00\x00\x00\x69\xef\xea\xa3\xfa\x77\x4d\xcf")
+	options, length := []byte{42, 8, 16, 2, 8, 31, 0, 0, 1, 1}, big.NewInt(1024)
+	register := sample{signature: "registerAIR(bytes)", args: []any{description}}
+	return []sample{
+		register,
+		{signature: "airOf(bytes32)", args: []any{id}, before: []sample{register}},
+		{signature: "verify(bytes32,uint256,bytes,bytes,bytes)", args: []any{id, length, options, public, proof}, before: []sample{register}},
+		{signature: "security(bytes,uint256)", args: []any{options, length}},
+	}
+}
+
+func sampleHashes() map[common.Address][]sample {
+	one, two := big.NewInt(1), big.NewInt(2)
+	return map[common.Address][]sample{
+		precompile.PoseidonAddress: {
+			{signature: "bn254(uint256[])", args: []any{[]*big.Int{one, two}}},
+			{signature: "starknet(uint256,uint256)", args: []any{one, two}},
+			{signature: "starknetMany(uint256[])", args: []any{[]*big.Int{one, two, one}}},
+		},
+		precompile.PedersenAddress: {
+			{signature: "starknet(uint256,uint256)", args: []any{one, two}},
+			{signature: "commit(uint256,uint256)", args: []any{one, two}},
+			{signature: "opens(uint256,uint256,uint256,uint256)", args: []any{one, two, one, new(big.Int)}},
+			{signature: "generators()"},
+		},
+	}
+}
