@@ -33,10 +33,10 @@ var Ring = contract.MustNew(contract.Config{
 
 // Prices; docs/precompiles/gas.md derives them.
 const (
-	lsagBaseGas    = 12_000
-	lsagMemberGas  = 14_000
-	clsagBaseGas   = 14_000
-	clsagMemberGas = 22_000
+	lsagBaseGas    = 8_000
+	lsagMemberGas  = 11_500
+	clsagBaseGas   = 10_000
+	clsagMemberGas = 16_500
 	// hashWordGas is the price of hashing 32 bytes of message or ring.
 	hashWordGas = 6
 )

@@ -29,34 +29,55 @@ var FROST = contract.MustNew(contract.Config{
 const maxSigners = 64
 
 // frostGas are the prices of one suite; docs/precompiles/gas.md derives them.
-// verify is a whole verification; signer is what each signer adds to a share's
-// check or an aggregation: two elements read and one multiplication.
-type frostGas struct{ verify, signer uint64 }
+// verify is a whole verification, quorum what a share's check or an aggregation
+// costs apart from its signers, signer what each of them adds: two elements read
+// and one multiplication.
+type frostGas struct{ verify, quorum, signer uint64 }
 
 var frostPrices = map[frost.SuiteID]frostGas{
-	frost.Ed25519:      {verify: 16_000, signer: 14_000},
-	frost.Ristretto255: {verify: 16_000, signer: 12_000},
-	frost.Ed448:        {verify: 60_000, signer: 60_000},
-	frost.P256:         {verify: 14_000, signer: 14_000},
-	frost.Secp256k1:    {verify: 24_000, signer: 24_000},
+	frost.Ed25519:      {verify: 19_000, quorum: 23_000, signer: 15_000},
+	frost.Ristretto255: {verify: 11_000, quorum: 17_000, signer: 8_000},
+	frost.Ed448:        {verify: 72_000, quorum: 90_000, signer: 66_000},
+	frost.P256:         {verify: 18_000, quorum: 28_000, signer: 16_000},
+	frost.Secp256k1:    {verify: 19_000, quorum: 28_000, signer: 16_000},
 }
 
 // messageWordGas is the price of hashing 32 bytes of message; a signing session
 // hashes it twice.
 const messageWordGas = 24
 
-// begin finds the suite and charges for a verification and signers more.
-func begin(c *contract.Call, signers int) (*frost.Suite, error) {
-	id := frost.SuiteID(c.Args.Uint64(0))
-	suite, err := frost.SuiteByID(id)
+// begin finds the suite and charges for a verification.
+func begin(c *contract.Call) (*frost.Suite, error) {
+	suite, price, err := prices(c)
 	if err != nil {
-		return nil, contract.Revert("UnknownSuite", uint8(id))
+		return nil, err
+	}
+	return suite, c.Charge(price.verify + messageGas(c))
+}
+
+// beginQuorum finds the suite and charges for the work of signers.
+func beginQuorum(c *contract.Call, signers int) (*frost.Suite, error) {
+	suite, price, err := prices(c)
+	if err != nil {
+		return nil, err
 	}
 	if signers > maxSigners {
 		return nil, contract.Revert("SignerSet")
 	}
-	price := frostPrices[id]
-	return suite, c.Charge(price.verify + uint64(signers)*price.signer + messageWordGas*contract.Words(len(c.Args.Bytes(2))))
+	return suite, c.Charge(price.quorum + uint64(signers)*price.signer + messageGas(c))
+}
+
+func messageGas(c *contract.Call) uint64 {
+	return messageWordGas * contract.Words(len(c.Args.Bytes(2)))
+}
+
+func prices(c *contract.Call) (*frost.Suite, frostGas, error) {
+	id := frost.SuiteID(c.Args.Uint64(0))
+	suite, err := frost.SuiteByID(id)
+	if err != nil {
+		return nil, frostGas{}, contract.Revert("UnknownSuite", uint8(id))
+	}
+	return suite, frostPrices[id], nil
 }
 
 // refuse turns an error of package frost into a revert, and a wrong share into
@@ -74,7 +95,7 @@ func refuse(err error) error {
 }
 
 func frostVerify(c *contract.Call) ([]any, error) {
-	suite, err := begin(c, 0)
+	suite, err := begin(c)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +118,7 @@ func commitments(c *contract.Call) []frost.Commitment {
 }
 
 func frostVerifyShare(c *contract.Call) ([]any, error) {
-	suite, err := begin(c, len(c.Args.List(3)))
+	suite, err := beginQuorum(c, len(c.Args.List(3)))
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +131,7 @@ func frostVerifyShare(c *contract.Call) ([]any, error) {
 
 func frostAggregate(c *contract.Call) ([]any, error) {
 	list, parts := c.Args.List(3), c.Args.List(4)
-	suite, err := begin(c, len(list))
+	suite, err := beginQuorum(c, len(list))
 	if err != nil {
 		return nil, err
 	}

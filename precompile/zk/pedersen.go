@@ -30,8 +30,8 @@ var Pedersen = contract.MustNew(contract.Config{
 
 // Prices; docs/precompiles/gas.md derives them.
 const (
-	pedersenHashGas   = 12_000
-	pedersenCommitGas = 14_000
+	pedersenHashGas   = 4_000
+	pedersenCommitGas = 9_500
 	generatorsGas     = 100
 )
 

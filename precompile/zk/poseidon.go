@@ -31,10 +31,10 @@ var Poseidon = contract.MustNew(contract.Config{
 const (
 	// bn254ProductGas is the price of one product in BN254's scalar field, and
 	// bn254BaseGas what a hash costs besides.
-	bn254ProductGas = 2
+	bn254ProductGas = 3
 	bn254BaseGas    = 300
 	// permutationGas is the price of Starknet's permutation.
-	permutationGas = 2_200
+	permutationGas = 1_000
 	// maxSponge bounds the elements of one sponge.
 	maxSponge = 1024
 )

@@ -42,9 +42,9 @@ const (
 	// verifyBaseGas covers what does not grow with the statement.
 	verifyBaseGas = 10_000
 	// airByteGas is the price of reading and checking one byte of an AIR.
-	airByteGas = 3
+	airByteGas = 1
 	// securityGas is the price of the big-number logarithms.
-	securityGas = 60_000
+	securityGas = 12_000
 	// minConjectured is the policy of verify, in bits.
 	minConjectured = 100
 	// maxAIR is one byte less than the code of a contract may have (EIP-170): an
