@@ -13,7 +13,9 @@ import (
 
 // interfaces names the Solidity interface of each native contract.
 var interfaces = map[string]string{
+	"ECIES":           "IECIES",
 	"FROST":           "IFROST",
+	"HPKE":            "IHPKE",
 	"ML-DSA":          "IMLDSA",
 	"ML-KEM":          "IMLKEM",
 	"Pedersen":        "IPedersen",

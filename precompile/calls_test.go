@@ -86,6 +86,8 @@ func samples(tb testing.TB) map[common.Address][]sample {
 			{signature: "verifyWithContext(uint8,bytes,bytes,bytes,bytes)", args: []any{slhSet, slhPKBytes, message, slhSig, []byte{}}},
 		},
 		precompile.RingAddress:  sampleRing(tb),
+		precompile.ECIESAddress: sampleECIES(tb),
+		precompile.HPKEAddress:  sampleHPKE(tb),
 		precompile.FROSTAddress: sampleFROST(tb),
 		precompile.STARKAddress: sampleSTARK(tb),
 	})

@@ -24,6 +24,8 @@ var (
 	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
 	SLHDSAAddress     = common.BytesToAddress([]byte{0x06, 0x03})
 	RingAddress       = common.BytesToAddress([]byte{0x07, 0x00})
+	ECIESAddress      = common.BytesToAddress([]byte{0x07, 0x01})
+	HPKEAddress       = common.BytesToAddress([]byte{0x07, 0x02})
 	FROSTAddress      = common.BytesToAddress([]byte{0x08, 0x00})
 	PoseidonAddress   = common.BytesToAddress([]byte{0x09, 0x00})
 	PedersenAddress   = common.BytesToAddress([]byte{0x09, 0x01})
@@ -60,6 +62,8 @@ var entries = []Entry{
 	native(MLDSAAddress, 0, pq.MLDSA),
 	native(SLHDSAAddress, 0, pq.SLHDSA),
 	native(RingAddress, 0, privacy.Ring),
+	native(ECIESAddress, 0, privacy.ECIES),
+	native(HPKEAddress, 0, privacy.HPKE),
 	native(FROSTAddress, 0, threshold.FROST),
 	native(PoseidonAddress, 0, zk.Poseidon),
 	native(PedersenAddress, 0, zk.Pedersen),

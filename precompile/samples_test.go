@@ -11,7 +11,9 @@ import (
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/crypto"
 
+	"github.com/pars-network/pars/crypto/ecies"
 	"github.com/pars-network/pars/crypto/frost"
+	"github.com/pars-network/pars/crypto/hpke"
 	"github.com/pars-network/pars/crypto/ring"
 	"github.com/pars-network/pars/crypto/stark"
 	"github.com/pars-network/pars/internal/evmtest"
@@ -179,5 +181,53 @@ func sampleHashes() map[common.Address][]sample {
 			{signature: "opens(uint256,uint256,uint256,uint256)", args: []any{one, two, one, new(big.Int)}},
 			{signature: "generators()"},
 		},
+	}
+}
+
+func sampleECIES(tb testing.TB) []sample {
+	tb.Helper()
+	private, ephemeral, info := [32]byte{31: 7}, [32]byte{31: 9}, []byte("info")
+	public, err := ecies.PublicKey(private[:])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	sealed, err := ecies.Seal(public, ephemeral[:], info, []byte("a message of the samples"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return []sample{
+		{signature: "publicKey(bytes32)", args: []any{private}},
+		{signature: "seal(bytes,bytes32,bytes,bytes)", args: []any{public, ephemeral, info, []byte("a message of the samples")}},
+		{signature: "open(bytes32,bytes,bytes)", args: []any{private, info, sealed}},
+	}
+}
+
+// hpkeSetup is a Setup as the ABI packer wants it.
+type hpkeSetup struct {
+	Mode                        uint8
+	Kem, Kdf, Aead              uint16
+	Info, Psk, PskId, SenderKey []byte //nolint:revive // the ABI packer looks for these names
+}
+
+func sampleHPKE(tb testing.TB) []sample {
+	tb.Helper()
+	const tuple = "(uint8,uint16,uint16,uint16,bytes,bytes,bytes,bytes),bytes,bytes,bytes,bytes)"
+	ikm, aad, plaintext := make([]byte, 32), []byte("aad"), []byte("a message of the samples")
+	setup := hpke.Setup{KEM: hpke.X25519, KDF: hpke.HKDFSHA256, AEAD: hpke.ChaCha20Poly1305, Mode: hpke.Auth, Info: []byte("info")}
+	pk, sk, err := hpke.DeriveKeyPair(setup.KEM, ikm)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	enc, sender, err := setup.Sender(pk, sk, ikm)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	packed := hpkeSetup{Mode: uint8(setup.Mode), Kem: uint16(setup.KEM), Kdf: uint16(setup.KDF), Aead: uint16(setup.AEAD), Info: setup.Info, SenderKey: sk}
+	opener := packed
+	opener.SenderKey = pk
+	return []sample{
+		{signature: "deriveKeyPair(uint16,bytes)", args: []any{packed.Kem, ikm}},
+		{signature: "seal(" + tuple, args: []any{packed, pk, ikm, aad, plaintext}},
+		{signature: "open(" + tuple, args: []any{opener, sk, enc, aad, sender.Seal(aad, plaintext)}},
 	}
 }

@@ -39,8 +39,10 @@ const (
 	AuthPSK Mode = 3 // both
 )
 
-func (m Mode) psk() bool  { return m == PSK || m == AuthPSK }
-func (m Mode) auth() bool { return m == Auth || m == AuthPSK }
+func (m Mode) psk() bool { return m == PSK || m == AuthPSK }
+
+// HasSender reports whether the mode has a key of the sender.
+func (m Mode) HasSender() bool { return m == Auth || m == AuthPSK }
 
 // AEAD identifies a cipher (RFC 9180, section 7.3). Export-only is not offered.
 type AEAD uint16
@@ -98,7 +100,7 @@ func (s Setup) Check() error {
 	if err != nil {
 		return err
 	}
-	if _, ok := k.(dh); s.Mode > AuthPSK || (s.Mode.auth() && !ok) {
+	if _, ok := k.(dh); s.Mode > AuthPSK || (s.Mode.HasSender() && !ok) {
 		return fmt.Errorf("%w: KEM %#04x has no mode %d", ErrSuite, uint16(s.KEM), s.Mode)
 	}
 	if !s.KDF.known() || s.AEAD < AES128GCM || s.AEAD > ChaCha20Poly1305 {
@@ -221,7 +223,7 @@ func (s Setup) Sender(recipient, senderKey, seed []byte) (enc []byte, c *Context
 		return nil, nil, fmt.Errorf("%w: a seed of %d bytes, want %d", ErrKey, len(seed), s.KEM.SeedSize())
 	}
 	var shared []byte
-	if s.Mode.auth() {
+	if s.Mode.HasSender() {
 		shared, enc, err = k.(dh).authEncap(recipient, senderKey, seed)
 	} else {
 		shared, enc, err = k.encap(recipient, seed)
@@ -244,7 +246,7 @@ func (s Setup) Recipient(key, enc, senderKey []byte) (*Context, error) {
 		return nil, err
 	}
 	var shared []byte
-	if s.Mode.auth() {
+	if s.Mode.HasSender() {
 		shared, err = k.(dh).authDecap(key, enc, senderKey)
 	} else {
 		shared, err = k.decap(key, enc)
@@ -259,7 +261,7 @@ func (s Setup) check(senderKey []byte) error {
 	if err := s.Check(); err != nil {
 		return err
 	}
-	if s.Mode.auth() != (len(senderKey) > 0) {
+	if s.Mode.HasSender() != (len(senderKey) > 0) {
 		return fmt.Errorf("%w: a sender's key of %d bytes in mode %d", ErrInputs, len(senderKey), s.Mode)
 	}
 	return nil

@@ -25,6 +25,8 @@ func allCalls() (calls, before []call, err error) {
 	b.mldsa()
 	b.slhdsa()
 	b.ring()
+	b.ecies()
+	b.hpke()
 	b.frost()
 	b.hashes()
 	b.stark()
