@@ -13,6 +13,7 @@ import (
 
 // interfaces names the Solidity interface of each native contract.
 var interfaces = map[string]string{
+	"CGGMP21":         "ICGGMP21",
 	"ECIES":           "IECIES",
 	"FROST":           "IFROST",
 	"HPKE":            "IHPKE",
@@ -23,6 +24,7 @@ var interfaces = map[string]string{
 	"Ring signatures": "IRing",
 	"SLH-DSA":         "ISLHDSA",
 	"STARK verifier":  "ISTARK",
+	"Threshold ECDSA": "IThresholdECDSA",
 }
 
 func TestSolidityIsFormattedAndTested(t *testing.T) {

@@ -14,18 +14,38 @@ import (
 	"github.com/cloudflare/circl/kem/mlkem/mlkem768"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
 	"github.com/cloudflare/circl/sign/slhdsa"
+	"github.com/holiman/uint256"
 
 	"github.com/pars-network/pars/internal/evmtest"
 	"github.com/pars-network/pars/precompile"
 	"github.com/pars-network/pars/precompile/contract"
 )
 
-// sample is a call that succeeds, once the calls in before were made by the
-// same caller.
+// sample is a call that succeeds, once the calls in before were made.
 type sample struct {
 	signature string
 	args      []any
 	before    []sample
+	// to and from are another contract and caller, for calls in before.
+	to, from common.Address
+}
+
+// prepare makes the calls in before in an EVM.
+func prepare(tb testing.TB, e *evmtest.EVM, address common.Address, before []sample) {
+	tb.Helper()
+	for _, b := range before {
+		to, from := address, evmtest.Caller
+		if b.to != (common.Address{}) {
+			to = b.to
+		}
+		if b.from != (common.Address{}) {
+			from = b.from
+		}
+		input := e.Native(tb, to).Pack(tb, b.signature, b.args...)
+		if out, _, err := e.Call(vm.AccountRef(from), to, input, evmtest.Gas, new(uint256.Int)); err != nil {
+			tb.Fatalf("setting up with %s: %x, %v", b.signature, out, err)
+		}
+	}
 }
 
 // samples has at least one good call for each function of each contract.
@@ -60,6 +80,7 @@ func samples(tb testing.TB) map[common.Address][]sample {
 	kemPK.Pack(kemPKBytes)
 	kemSK.Pack(kemSKBytes)
 	all := sampleHashes()
+	maps.Copy(all, sampleECDSA(tb))
 	maps.Copy(all, map[common.Address][]sample{
 		precompile.MLKEMAddress: {
 			{signature: "keyGen(uint8)", args: []any{uint8(5)}},
@@ -99,7 +120,7 @@ type scene struct {
 	*evmtest.Native
 	method abi.Method
 	input  []byte
-	before [][]byte
+	before []sample
 }
 
 // writes reports whether the function may change state.
@@ -111,11 +132,7 @@ func (s *scene) writes() bool {
 func (s *scene) node(t *testing.T) *evmtest.Native {
 	t.Helper()
 	n := evmtest.New(t, evmtest.Block{}).Native(t, s.Address)
-	for _, input := range s.before {
-		if out, _, err := n.EVM.Do(vm.Call, n.Address, input, evmtest.Gas); err != nil {
-			t.Fatalf("setting up: %x, %v", out, err)
-		}
-	}
+	prepare(t, n.EVM, n.Address, s.before)
 	return n
 }
 
@@ -144,11 +161,8 @@ func eachSample(t *testing.T, f func(t *testing.T, s *scene)) {
 		for _, sample := range all[entry.Address] {
 			covered[sample.signature] = true
 			t.Run(fmt.Sprintf("%s.%s", entry.Name, sample.signature), func(t *testing.T) {
-				s := &scene{Native: evmtest.New(t, evmtest.Block{}).Native(t, entry.Address), method: methods[sample.signature]}
+				s := &scene{Native: evmtest.New(t, evmtest.Block{}).Native(t, entry.Address), method: methods[sample.signature], before: sample.before}
 				s.input = s.Pack(t, sample.signature, sample.args...)
-				for _, b := range sample.before {
-					s.before = append(s.before, s.Pack(t, b.signature, b.args...))
-				}
 				s.Native = s.node(t)
 				f(t, s)
 			})
@@ -288,7 +302,7 @@ func TestResultsAreTheSameOnEveryNode(t *testing.T) {
 func FuzzCalls(f *testing.F) {
 	entries := precompile.Entries()
 	all := samples(f)
-	before := make([][][]byte, len(entries))
+	before := make([][]sample, len(entries))
 	for i, entry := range entries {
 		f.Add(uint8(i), []byte{})
 		f.Add(uint8(i), bytes.Repeat([]byte{0xff}, 160))
@@ -299,10 +313,8 @@ func FuzzCalls(f *testing.F) {
 		for _, s := range all[entry.Address] {
 			f.Add(uint8(i), n.Pack(f, s.signature, s.args...))
 			// Functions that read find what the samples of reading need.
-			if len(before[i]) == 0 {
-				for _, b := range s.before {
-					before[i] = append(before[i], n.Pack(f, b.signature, b.args...))
-				}
+			if len(s.before) > len(before[i]) {
+				before[i] = s.before
 			}
 		}
 	}
@@ -312,11 +324,7 @@ func FuzzCalls(f *testing.F) {
 		const gas = 3_000_000
 		prepared := func() *evmtest.EVM {
 			e := evmtest.New(t, evmtest.Block{})
-			for _, b := range before[at] {
-				if out, _, err := e.Do(vm.Call, entry.Address, b, evmtest.Gas); err != nil {
-					t.Fatalf("setting up: %x, %v", out, err)
-				}
-			}
+			prepare(t, e, entry.Address, before[at])
 			return e
 		}
 		first := prepared()

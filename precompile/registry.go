@@ -27,6 +27,8 @@ var (
 	ECIESAddress      = common.BytesToAddress([]byte{0x07, 0x01})
 	HPKEAddress       = common.BytesToAddress([]byte{0x07, 0x02})
 	FROSTAddress      = common.BytesToAddress([]byte{0x08, 0x00})
+	CGGMP21Address    = common.BytesToAddress([]byte{0x08, 0x01})
+	ECDSAAddress      = common.BytesToAddress([]byte{0x08, 0x02})
 	PoseidonAddress   = common.BytesToAddress([]byte{0x09, 0x00})
 	PedersenAddress   = common.BytesToAddress([]byte{0x09, 0x01})
 	STARKAddress      = common.BytesToAddress([]byte{0x09, 0x02})
@@ -65,6 +67,8 @@ var entries = []Entry{
 	native(ECIESAddress, 0, privacy.ECIES),
 	native(HPKEAddress, 0, privacy.HPKE),
 	native(FROSTAddress, 0, threshold.FROST),
+	native(CGGMP21Address, 0, threshold.CGGMP21),
+	native(ECDSAAddress, 0, threshold.ECDSA),
 	native(PoseidonAddress, 0, zk.Poseidon),
 	native(PedersenAddress, 0, zk.Pedersen),
 	native(STARKAddress, 0, zk.STARK),

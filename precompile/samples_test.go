@@ -5,6 +5,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 
 	"filippo.io/edwards25519"
@@ -230,4 +231,96 @@ func sampleHPKE(tb testing.TB) []sample {
 		{signature: "seal(" + tuple, args: []any{packed, pk, ikm, aad, plaintext}},
 		{signature: "open(" + tuple, args: []any{opener, sk, enc, aad, sender.Seal(aad, plaintext)}},
 	}
+}
+
+// sampleECDSA has a group of two whose key and nonce are one: then R = G, shares
+// of k and kx are any numbers that add up to 1, and the key is G.
+func sampleECDSA(tb testing.TB) map[common.Address][]sample {
+	tb.Helper()
+	attester, err := crypto.HexToECDSA("0000000000000000000000000000000000000000000000000000000000000007")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	point := func(n byte) []byte {
+		key, err := ecies.PublicKey(append(make([]byte, 31), n))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return key
+	}
+	// 3 G and -2 G, which has the other sign of y.
+	minusTwo := point(2)
+	minusTwo[0] ^= 1
+	participants := []common.Address{evmtest.Caller, crypto.PubkeyToAddress(attester.PublicKey)}
+	if participants[0].Cmp(participants[1]) > 0 {
+		participants[0], participants[1] = participants[1], participants[0]
+	}
+	base, threshold, salt, presignature := point(1), uint16(2), [32]byte{1}, [32]byte{2}
+	parts := append([]byte("pars cggmp21 key v1"), evmtest.Caller[:]...)
+	parts = append(append(append(parts, salt[:]...), 0, 2), base...)
+	for _, p := range participants {
+		parts = append(parts, p[:]...)
+	}
+	key := [32]byte(crypto.Keccak256Hash(parts))
+	register := sample{signature: "registerKey(bytes,uint16,address[],bytes32)", args: []any{base, threshold, participants, salt}}
+	commit := sample{signature: "commit(bytes32,bytes32,bytes,bytes,bytes)", args: []any{key, presignature, base, point(3), minusTwo}, before: []sample{register}}
+	other := sample{signature: commit.signature, args: []any{key, presignature, base, minusTwo, point(3)}, from: participants[0]}
+	if other.from == evmtest.Caller {
+		other.from = participants[1]
+	}
+	both := []sample{register, commit, other}
+	digest := [32]byte{31: 5}
+	// sigma = 3 x 5 + r (-2) is another number than this.
+	wrong := [32]byte{31: 9}
+	toSign := crypto.Keccak256([]byte("pars cggmp21 partial v1"), common.LeftPadBytes([]byte{0x05, 0x39}, 32), key[:], presignature[:], digest[:], wrong[:])
+	attestation, err := crypto.Sign(toSign, attester)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	attestation[64] += 27
+	private, err := crypto.HexToECDSA("0000000000000000000000000000000000000000000000000000000000000001")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	sig, err := crypto.Sign(digest[:], private)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	sig = sig[:64]
+	ks, ss := [][]byte{point(3), minusTwo}, [][]byte{minusTwo, point(3)}
+	if participants[0] != evmtest.Caller {
+		ks, ss = ss, ks
+	}
+	mine := []any{key, presignature, evmtest.Caller, base, point(3), minusTwo, digest, wrong}
+	theirs := []any{key, presignature, other.from, base, minusTwo, point(3), digest, wrong, attestation}
+	stored := []sample{register}
+	return map[common.Address][]sample{
+		precompile.CGGMP21Address: {
+			register,
+			{signature: "keyOf(bytes32)", args: []any{key}, before: stored},
+			commit,
+			{signature: "commitmentOf(bytes32,bytes32,address)", args: []any{key, presignature, evmtest.Caller}, before: both},
+			{signature: "isConsistent(bytes32,bytes32,address[],bytes,bytes[],bytes[])", args: []any{key, presignature, participants, base, ks, ss}, before: both},
+			{signature: "checkPartial(bytes32,bytes32,address,bytes,bytes,bytes,bytes32,bytes32)", args: mine, before: both},
+			{signature: "attestationDigest(bytes32,bytes32,bytes32,bytes32)", args: []any{key, presignature, digest, wrong}},
+			{signature: "blame(bytes32,bytes32,address,bytes,bytes,bytes,bytes32,bytes32,bytes)", args: theirs, before: both},
+			{signature: "isBlamed(bytes32,address)", args: []any{key, evmtest.Caller}},
+			{signature: "verify(bytes32,bytes32,bytes)", args: []any{key, digest, sig}, before: stored},
+		},
+		precompile.ECDSAAddress: {
+			{signature: "verify(bytes,bytes32,bytes)", args: []any{base, digest, sig}},
+			{signature: "verifyPolicy(bytes32,uint16,bytes32,bytes)", args: []any{key, threshold, digest, sig}, before: at(precompile.CGGMP21Address, stored)},
+			{signature: "verifyQuorum(bytes32[],uint16,bytes32,bytes[])", args: []any{[][32]byte{key}, uint16(1), digest, [][]byte{sig}}, before: at(precompile.CGGMP21Address, stored)},
+			{signature: "accountOf(bytes)", args: []any{base}},
+		},
+	}
+}
+
+// at sends calls to another contract.
+func at(address common.Address, calls []sample) []sample {
+	out := slices.Clone(calls)
+	for i := range out {
+		out[i].to = address
+	}
+	return out
 }

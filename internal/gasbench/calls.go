@@ -28,6 +28,7 @@ func allCalls() (calls, before []call, err error) {
 	b.ecies()
 	b.hpke()
 	b.frost()
+	b.ecdsa()
 	b.hashes()
 	b.stark()
 	return b.calls, b.before, b.err

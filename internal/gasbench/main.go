@@ -20,6 +20,7 @@ import (
 
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/vm"
+	"github.com/holiman/uint256"
 	"golang.org/x/sys/cpu"
 
 	"github.com/pars-network/pars/internal/evmtest"
@@ -30,6 +31,8 @@ type call struct {
 	name    string
 	address common.Address
 	input   []byte
+	// from calls when the state is set up; the usual caller when it is zero.
+	from common.Address
 	// reverts is set for a call that has to end in a revert.
 	reverts bool
 	// slow calls are measured in the first two rounds only.
@@ -94,7 +97,11 @@ func measure(rounds int, slice time.Duration, only *regexp.Regexp) ([]figure, er
 		return nil, err
 	}
 	for _, c := range before {
-		if out, _, err := e.Do(vm.Call, c.address, c.input, gasLimit); err != nil {
+		from := c.from
+		if from == (common.Address{}) {
+			from = evmtest.Caller
+		}
+		if out, _, err := e.Call(vm.AccountRef(from), c.address, c.input, gasLimit, new(uint256.Int)); err != nil {
 			return nil, fmt.Errorf("setting up: %x, %w", out, err)
 		}
 	}

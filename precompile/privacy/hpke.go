@@ -30,11 +30,11 @@ type hpkeGas struct{ derive, seal, open, auth uint64 }
 var hpkePrices = map[hpke.KEM]hpkeGas{
 	hpke.P256:           {derive: 7_000, seal: 25_000, open: 21_500, auth: 19_000},
 	hpke.X25519:         {derive: 6_000, seal: 17_500, open: 15_500, auth: 14_000},
-	hpke.MLKEM768:       {derive: 6_500, seal: 9_500, open: 13_500},
-	hpke.MLKEM1024:      {derive: 9_000, seal: 13_500, open: 18_500},
+	hpke.MLKEM768:       {derive: 7_000, seal: 9_500, open: 16_000},
+	hpke.MLKEM1024:      {derive: 10_500, seal: 13_500, open: 21_000},
 	hpke.MLKEM768P256:   {derive: 13_000, seal: 30_000, open: 37_000},
-	hpke.MLKEM1024P384:  {derive: 33_000, seal: 86_000, open: 98_000},
-	hpke.MLKEM768X25519: {derive: 17_500, seal: 23_000, open: 33_000},
+	hpke.MLKEM1024P384:  {derive: 37_000, seal: 86_000, open: 106_000},
+	hpke.MLKEM768X25519: {derive: 17_500, seal: 23_000, open: 38_000},
 }
 
 // hpkeWordGas is the price of encrypting, authenticating or deriving from 32

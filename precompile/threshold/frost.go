@@ -1,5 +1,6 @@
 // Package threshold holds the native contracts that check what a quorum signed:
-// FROST (RFC 9591) at 0x0800. The secrets and the signing stay off chain.
+// FROST (RFC 9591) at 0x0800, CGGMP21 at 0x0801, threshold ECDSA at 0x0802. The
+// secrets and the signing stay off chain.
 package threshold
 
 import (
