@@ -84,7 +84,9 @@ var reasons = map[string]key{
 
 // catalogue holds every text, English then Persian. Persian spelling needs the
 // zero width non-joiner, which is easier to read in place than escaped.
-var catalogue = [numTexts][2]string{ //nolint:staticcheck // ST1018, see above
+//
+//nolint:staticcheck // ST1018: see above
+var catalogue = [numTexts][2]string{
 	msgUnreachable: {
 		"no sessiond answers at %s; start it with: %s",
 		"هیچ sessiond در %s پاسخ نمی‌دهد؛ با این فرمان آن را اجرا کنید: %s",

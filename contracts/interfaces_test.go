@@ -3,7 +3,9 @@ package contracts_test
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ava-labs/libevm/accounts/abi"
@@ -88,5 +90,16 @@ func TestTheMissionsFunctionsExist(t *testing.T) {
 				t.Errorf("%s has no %s", entry.Name, want)
 			}
 		}
+	}
+}
+
+// A lock file that names a registry can't be installed behind another one.
+func TestLockFileNamesNoRegistry(t *testing.T) {
+	raw, err := os.ReadFile("package-lock.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(raw), `"resolved"`); n > 0 {
+		t.Errorf("package-lock.json has %d resolved addresses, want none: npm install --omit-lockfile-registry-resolved", n)
 	}
 }

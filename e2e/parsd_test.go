@@ -201,9 +201,10 @@ func TestTwoNodesDontShareAFolder(t *testing.T) {
 }
 
 func TestDamagedDatabasesAreNamed(t *testing.T) {
-	for _, c := range []struct{ name, folder, says string }{
-		{"the engine's", "db", "engine database can't be opened"},
-		{"the chain's", "chainData", "data folder can't be used: the chain in it can't start"},
+	for _, c := range []struct{ name, folder, file, says string }{
+		// The engine's database repairs a damaged manifest by itself.
+		{"the engine's", "db", "CURRENT", "engine database can't be opened"},
+		{"the chain's", "chainData", "MANIFEST", "data folder can't be used: the chain in it can't start"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -211,7 +212,7 @@ func TestDamagedDatabasesAreNamed(t *testing.T) {
 			if code, _ := p.Terminate(); code != 0 {
 				t.Fatalf("exit code = %d, want 0", code)
 			}
-			damage(t, filepath.Join(dir, c.folder))
+			damage(t, filepath.Join(dir, c.folder), c.file)
 			again := testutil.Start(t, testutil.Build(t, "parsd"), "--dev", "--http.port", "0", "--datadir", dir)
 			if code := again.Wait(startTime); code != int(node.CodeDataFolder) {
 				t.Errorf("exit code = %d, want %d", code, node.CodeDataFolder)

@@ -274,6 +274,10 @@ func (n *Node) startEngine(at resolved, files uint64, factory vms.Factory) error
 		return err
 	}
 	n.engine.Store(e)
+	if n.mode == Run {
+		n.log.Info("started; catching up with the network", "node", e.ID().String(), "staking", e.StakingAddr().String(),
+			"validators", len(n.genesis.Validators), "rpc", addrOf(n.front.listener).String())
+	}
 	go func() {
 		<-e.Done()
 		if err := e.Err(); err != nil {
@@ -324,7 +328,6 @@ func (n *Node) closeRPC() {
 	if err := errors.Join(n.front.close(ctx), server.Close(ctx)); err != nil {
 		n.log.Debug("closing JSON-RPC", "error", err)
 	}
-	n.front = nil
 }
 
 func (n *Node) becomeReady() { close(n.ready) }
@@ -429,7 +432,7 @@ func (n *Node) stop() error {
 	if e := n.engine.Load(); e != nil {
 		e.Stop()
 	}
-	if n.front != nil { // the chain never came to be
+	if n.front != nil { // open still if the chain never came to be
 		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 		errs = append(errs, n.front.close(ctx))
 		cancel()

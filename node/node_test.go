@@ -18,6 +18,7 @@ import (
 	"github.com/ava-labs/avalanchego/ids"
 	"github.com/ava-labs/avalanchego/utils/logging"
 	"github.com/ava-labs/avalanchego/vms"
+	"go.uber.org/goleak"
 
 	"github.com/pars-network/pars/node/datadir"
 )
@@ -207,6 +208,7 @@ func (c catcher) New(log logging.Logger) (any, error) {
 }
 
 func TestPortAnswersWhileStarting(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -221,9 +223,12 @@ func TestPortAnswersWhileStarting(t *testing.T) {
 	if r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(text), "starting") {
 		t.Errorf("answer = %d %q, want 503 and that it is starting", r.StatusCode, text)
 	}
-	if err := f.close(t.Context()); err != nil {
-		t.Errorf("close() = %v, want nil", err)
+	for range 2 {
+		if err := f.close(t.Context()); err != nil {
+			t.Errorf("close() = %v, want nil", err)
+		}
 	}
+	http.DefaultClient.CloseIdleConnections()
 }
 
 func TestBannerForPeopleAndScripts(t *testing.T) {

@@ -29,6 +29,7 @@ func newReporter(vm *chain.VM, mode Mode, log *slog.Logger) *reporter {
 	r := &reporter{quit: make(chan struct{})}
 	heads := make(chan core.ChainEvent, 256)
 	sub := vm.BlockChain().SubscribeChainEvent(heads)
+	ended := sub.Err()
 	tick := time.NewTicker(mode.period())
 	r.wg.Go(func() {
 		defer sub.Unsubscribe()
@@ -39,7 +40,10 @@ func newReporter(vm *chain.VM, mode Mode, log *slog.Logger) *reporter {
 			case <-r.quit:
 				sum.flush(log, mode)
 				return
-			case <-sub.Err():
+			case err := <-ended:
+				if err != nil {
+					log.Warn("no more reports of accepted blocks", "error", err)
+				}
 				return
 			case <-tick.C:
 				sum.flush(log, mode)

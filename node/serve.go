@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,6 +42,8 @@ type front struct {
 	server   *http.Server
 	handler  atomic.Pointer[http.Handler]
 	ended    chan error
+	once     sync.Once
+	err      error // of close
 }
 
 // newFront takes over l. The timeouts are those of geth.
@@ -72,8 +75,14 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	(*h).ServeHTTP(w, r)
 }
 
-// close ends the port: requests in flight may finish until ctx ends.
+// close ends the port: requests in flight may finish until ctx ends. It may be
+// called more than once.
 func (f *front) close(ctx context.Context) error {
+	f.once.Do(func() { f.err = f.shutdown(ctx) })
+	return f.err
+}
+
+func (f *front) shutdown(ctx context.Context) error {
 	err := f.server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = f.server.Close()

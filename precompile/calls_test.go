@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/ava-labs/libevm/accounts/abi"
@@ -233,6 +236,35 @@ func TestGasIsExact(t *testing.T) {
 			}
 		}
 	})
+}
+
+var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
+
+// Gas is consensus: a change of this file is a fork.
+func TestGasOfEachSampleIsTheGoldenOne(t *testing.T) {
+	const golden = "testdata/gas.txt"
+	var lines []string
+	eachSample(t, func(t *testing.T, s *scene) {
+		_, used, err := s.do(t, vm.Call, evmtest.Gas)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, name, _ := strings.Cut(t.Name(), "/")
+		lines = append(lines, fmt.Sprintf("%s %d\n", name, used))
+	})
+	got := strings.Join(lines, "")
+	if *rewrite {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("gas of the samples is\n%s\nwant %s (go test ./precompile -rewrite writes it anew):\n%s", got, golden, want)
+	}
 }
 
 func TestMalformedInputReverts(t *testing.T) {

@@ -90,6 +90,9 @@ func native(address common.Address, since uint64, c *contract.Contract) Entry {
 	}
 }
 
+// ActiveAt reports whether the contract exists at the block time, in Unix seconds.
+func (e Entry) ActiveAt(time uint64) bool { return time >= e.Since }
+
 // Entries returns all contracts, also those that are not active yet, by
 // rising address.
 func Entries() []Entry { return append([]Entry(nil), entries...) }
@@ -98,7 +101,7 @@ func Entries() []Entry { return append([]Entry(nil), entries...) }
 // seconds.
 func At(address common.Address, time uint64) (vm.PrecompiledContract, bool) {
 	e, ok := byAddress[address]
-	if !ok || time < e.Since {
+	if !ok || !e.ActiveAt(time) {
 		return nil, false
 	}
 	return e.Run, true
@@ -109,7 +112,7 @@ func At(address common.Address, time uint64) (vm.PrecompiledContract, bool) {
 func Active(time uint64) []common.Address {
 	var out []common.Address
 	for _, e := range entries {
-		if time >= e.Since {
+		if e.ActiveAt(time) {
 			out = append(out, e.Address)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/ava-labs/libevm/core/vm"
 	"github.com/holiman/uint256"
 
-	"github.com/pars-network/pars/evm/extras"
 	"github.com/pars-network/pars/internal/evmtest"
 	"github.com/pars-network/pars/precompile"
 )
@@ -60,19 +59,12 @@ func TestAllocMakesAccountsThatLive(t *testing.T) {
 	}
 }
 
-func TestRegisterIsIdempotentAndReachesTheEVM(t *testing.T) {
-	extras.Register()
-	extras.Register()
-	config := evmtest.Config()
-	rules := config.Rules(common.Big1, true, 1)
-	warm := vm.ActivePrecompiles(rules)
-	for _, e := range precompile.Entries() {
-		if !slices.Contains(warm, e.Address) {
-			t.Errorf("%s is not among the warm addresses %v", e.Name, warm)
+func TestContractsStartAtTheirTime(t *testing.T) {
+	e := precompile.Entry{Since: 1_800_000_000}
+	for time, want := range map[uint64]bool{0: false, e.Since - 1: false, e.Since: true, e.Since + 1: true} {
+		if got := e.ActiveAt(time); got != want {
+			t.Errorf("ActiveAt(%d) = %t, want %t for one that starts at %d", time, got, want, e.Since)
 		}
-	}
-	if !slices.Contains(warm, common.Address{19: 1}) {
-		t.Error("ecrecover is no longer active")
 	}
 }
 

@@ -23,6 +23,8 @@ import (
 const (
 	// fillFor is how long a block is filled with transactions.
 	fillFor = 150 * time.Millisecond
+	// warnEvery is how often a failing build is logged.
+	warnEvery = 10 * time.Second
 	// blockOverhead is what a block's RLP may take besides its transactions.
 	blockOverhead = 4 << 10
 )
@@ -42,14 +44,29 @@ func (vm *VM) BuildBlock(ctx context.Context) (snowman.Block, error) {
 	b, err := vm.build(ctx)
 	vm.metrics.builtBlock(err, time.Since(start))
 	if err != nil {
-		if !errors.Is(err, ErrNotDue) {
-			vm.mu.Lock()
-			vm.retryAt, vm.workOn = vm.Clock.Now().Add(buildBackOff), common.Hash{}
-			vm.mu.Unlock()
-		}
+		vm.noteFailure(err)
 		return nil, err
 	}
 	return b, nil
+}
+
+// noteFailure backs off, and tells the operator about failures that do not pass
+// by themselves: the engine logs none of them.
+func (vm *VM) noteFailure(err error) {
+	if errors.Is(err, ErrNotDue) {
+		return
+	}
+	now := vm.Clock.Now()
+	vm.mu.Lock()
+	vm.retryAt, vm.workOn = now.Add(buildBackOff), common.Hash{}
+	warn := !errors.Is(err, ErrNoWork) && !errors.Is(err, ErrGuardWait) && now.Sub(vm.warnedAt) >= warnEvery
+	if warn {
+		vm.warnedAt = now
+	}
+	vm.mu.Unlock()
+	if warn {
+		vm.sctx.Log.Warn("this node can't build a block", zap.Error(err))
+	}
 }
 
 func (vm *VM) build(ctx context.Context) (*Block, error) {

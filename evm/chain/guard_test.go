@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ava-labs/avalanchego/snow"
 	"github.com/ava-labs/avalanchego/vms/platformvm/warp"
 	"github.com/ava-labs/libevm/common"
+	"github.com/ava-labs/libevm/ethdb"
 
 	"github.com/pars-network/pars/evm/engine"
 	"github.com/pars-network/pars/evm/genesis"
@@ -200,6 +202,53 @@ func TestEvidenceIsBounded(t *testing.T) {
 	n.proof.prune(2 + seenDepth + 1)
 	if len(n.proof.seen) != 0 {
 		t.Errorf("%d headers are remembered after pruning, want none", len(n.proof.seen))
+	}
+}
+
+// A node whose chain data is an old backup does not seal again what its guard
+// has already forgotten; it goes on once it has caught up.
+func TestARestoredBackupWaitsUntilItHasCaughtUp(t *testing.T) {
+	net := newTestNet(t, 1, genesis.Options{})
+	n := net.node(0).start()
+	var blocks []*Block
+	var backup ethdb.KeyValueStore
+	for h := range 5 {
+		if h == 2 {
+			backup = copyStore(t, n.store)
+		}
+		give(t, net.transfer(0), n)
+		blocks = append(blocks, round([]*testNode{n}))
+	}
+	if err := n.guard.compact(5); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Shutdown(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	old := net.node(0)
+	old.dir, old.store, old.config = n.dir, backup, `{"commitEvery": 1, "pool": {"noJournal": true}}`
+	if err := old.open(); err == nil {
+		t.Cleanup(func() {
+			if err := old.Shutdown(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	} else {
+		t.Fatal(err)
+	}
+	old.setState(snow.NormalOp)
+	give(t, net.transfer(1), old)
+	net.clock.set(net.clock.ms() + 20_000)
+	if _, err := old.BuildBlock(context.Background()); !errors.Is(err, ErrGuardFloor) {
+		t.Fatalf("BuildBlock at height 2 with a guard from height 5 on = %v, want %v", err, ErrGuardFloor)
+	}
+	for _, b := range blocks[2:] {
+		old.adopt(b)
+	}
+	net.clock.set(net.clock.ms() + 1_000) // past the back-off
+	old.adopt(old.build())
+	if old.height() != 6 {
+		t.Errorf("height = %d, want 6", old.height())
 	}
 }
 

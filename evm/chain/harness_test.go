@@ -6,10 +6,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"math/big"
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -122,7 +124,7 @@ type testNet struct {
 	keys     []*localsigner.LocalSigner
 	ids      []ids.NodeID
 	set      map[ids.NodeID]*validators.GetValidatorOutput
-	pHeight  uint64 // the P-Chain's current and minimum height
+	pHeight  atomic.Uint64 // the P-Chain's current and minimum height
 	accounts []*ecdsa.PrivateKey
 	nonces   map[common.Address]uint64
 	signer   types.Signer
@@ -203,10 +205,10 @@ func (n *testNode) prepare() {
 	ctx.NodeID, ctx.PublicKey = n.net.ids[n.index], n.net.keys[n.index].PublicKey()
 	ctx.WarpSigner = warp.NewSigner(n.net.keys[n.index], params.Dev.ID, testBlockchain)
 	ctx.ValidatorState = &validatorstest.State{
-		GetMinimumHeightF: func(context.Context) (uint64, error) { return n.net.pHeight, nil },
-		GetCurrentHeightF: func(context.Context) (uint64, error) { return n.net.pHeight, nil },
+		GetMinimumHeightF: func(context.Context) (uint64, error) { return n.net.pHeight.Load(), nil },
+		GetCurrentHeightF: func(context.Context) (uint64, error) { return n.net.pHeight.Load(), nil },
 		GetValidatorSetF: func(context.Context, uint64, ids.ID) (map[ids.NodeID]*validators.GetValidatorOutput, error) {
-			return n.net.set, nil
+			return maps.Clone(n.net.set), nil // as the P-Chain does: gossip changes what it gets
 		},
 	}
 	n.VM = &VM{Clock: n.net.clock, sctx: ctx}

@@ -166,7 +166,7 @@ func TestInvalidHeadersAreRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			net := newTestNet(t, 2, genesis.Options{})
 			nodes := net.started(2)
-			net.pHeight = 5
+			net.pHeight.Store(5)
 			give(t, net.transfer(0), nodes...)
 			round(nodes)
 			give(t, net.transfer(0), nodes...)
@@ -232,14 +232,14 @@ func TestAnEarlyBlockPassesLater(t *testing.T) {
 func TestABlockAheadOfThePChainPassesLater(t *testing.T) {
 	net := newTestNet(t, 1, genesis.Options{})
 	n := net.node(0).start()
-	net.pHeight = 3
+	net.pHeight.Store(3)
 	give(t, net.transfer(0), n)
 	b := n.build()
-	net.pHeight = 2
+	net.pHeight.Store(2)
 	if err := n.parse(b).Verify(context.Background()); !errors.Is(err, engine.ErrPChainAhead) {
 		t.Fatalf("Verify = %v, want P-Chain ahead", err)
 	}
-	net.pHeight = 3
+	net.pHeight.Store(3)
 	served := must(n.GetBlock(context.Background(), b.ID()))(t)
 	if err := served.Verify(context.Background()); err != nil {
 		t.Fatal(err)
@@ -252,13 +252,13 @@ func TestABlockAheadOfThePChainPassesLater(t *testing.T) {
 func TestBootstrappingAsksNeitherClockNorPChain(t *testing.T) {
 	net := newTestNet(t, 1, genesis.Options{})
 	n, late := net.node(0).start(), net.node(0)
-	net.pHeight = 3
+	net.pHeight.Store(3)
 	give(t, net.transfer(0), n)
 	b := n.build()
 	n.adopt(b)
 	late.start()
 	late.setState(snow.Bootstrapping)
-	net.pHeight = 0
+	net.pHeight.Store(0)
 	net.clock.set(testGenesisTime * 1000)
 	late.adopt(b)
 	if late.height() != 1 {

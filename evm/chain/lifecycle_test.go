@@ -158,11 +158,15 @@ func TestAStoppedChainVerifiesAndAcceptsNothing(t *testing.T) {
 		t.Errorf("Accept of a block that was not executed = %v, want %v", err, ErrNotVerified)
 	}
 	// Even if the VM's own books said it was verified.
+	n.mu.Lock()
 	n.processing[b.ID()] = b.(*Block)
+	n.mu.Unlock()
 	if err := b.Accept(context.Background()); !errors.Is(err, ErrNotExecuted) {
 		t.Errorf("Accept of a block without state = %v, want %v", err, ErrNotExecuted)
 	}
+	n.mu.Lock()
 	delete(n.processing, b.ID())
+	n.mu.Unlock()
 }
 
 func TestRestartKeepsEverything(t *testing.T) {

@@ -141,3 +141,39 @@ func FuzzGuardRecord(f *testing.F) {
 		}
 	})
 }
+
+// Settings that parse also survive their defaults, and never panic.
+func FuzzParseConfig(f *testing.F) {
+	f.Add([]byte(`{"archive": true, "pool": {"accountSlots": 16}}`))
+	f.Add([]byte(``))
+	f.Add([]byte(`{"logLevel": "loud"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := ParseConfig(data)
+		if err != nil {
+			return
+		}
+		c = c.withDefaults("dir")
+		if c.CommitEvery == 0 || c.CommitGas == 0 || c.CacheMiB <= 0 || c.FileHandles <= 0 || c.GuardDir == "" {
+			t.Fatalf("a setting has no default: %+v", c)
+		}
+		if pool := c.Pool.legacy("dir"); pool.PriceLimit == 0 || pool.GlobalSlots == 0 || pool.Lifetime <= 0 {
+			t.Fatalf("a pool setting has no default: %+v", pool)
+		}
+	})
+}
+
+// A peer's transaction is read or refused, and what is read encodes back.
+func FuzzUnmarshalGossip(f *testing.F) {
+	net := newTestNet(f, 1, genesis.Options{})
+	f.Add(must(net.transfer(0).MarshalBinary())(f))
+	f.Add([]byte{2, 0xc0})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		tx, err := (gossipCodec{}).UnmarshalGossip(data)
+		if err != nil {
+			return
+		}
+		if again, err := (gossipCodec{}).MarshalGossip(tx); err != nil || len(again) > maxTxBytes+64 {
+			t.Fatalf("a transaction of %d bytes encodes to %d: %v", len(data), len(again), err)
+		}
+	})
+}

@@ -20,11 +20,12 @@ var writerInit = common.FromHex("0x63434455006000526004601cf3")
 
 // TestTwoNodesAgreeWhateverTheyHearFirst drives two nodes through 1,000 heights.
 // At each, both may propose; the nodes verify the rivals in different orders,
-// sometimes with a child on the one that loses, and consensus picks either.
+// sometimes with a child on the one that loses, and consensus picks either. With
+// the race detector it is 200 heights.
 func TestTwoNodesAgreeWhateverTheyHearFirst(t *testing.T) {
 	heights := 1000
-	if testing.Short() {
-		heights = 100
+	if testing.Short() || raceDetector {
+		heights = 200
 	}
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

@@ -103,6 +103,7 @@ type VM struct {
 	workOn     common.Hash // parent on which work has been found
 	seenMs     uint64      // when work was first seen, or engine.NoWork
 	retryAt    time.Time   // a failed build is not tried again before
+	warnedAt   time.Time   // when a failed build was last logged
 }
 
 // Initialize opens the chain in sctx.ChainDataDir, executes again what a crash

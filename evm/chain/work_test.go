@@ -137,8 +137,11 @@ func TestIdleRule(t *testing.T) {
 		if wait := n.next(); wait != want {
 			t.Errorf("rank %d waits %d ms after the new parent, want %d", n.rank(), wait, want)
 		}
-		if n.seenMs != seen {
-			t.Errorf("rank %d forgot that it saw work at %d: %d", n.rank(), seen, n.seenMs)
+		n.mu.Lock()
+		got := n.seenMs
+		n.mu.Unlock()
+		if got != seen {
+			t.Errorf("rank %d forgot that it saw work at %d: %d", n.rank(), seen, got)
 		}
 	}
 }

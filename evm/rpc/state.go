@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"slices"
 
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/common/lru"
@@ -14,6 +14,7 @@ import (
 	"github.com/ava-labs/libevm/core/vm"
 	"github.com/ava-labs/libevm/eth/tracers"
 	ethrpc "github.com/ava-labs/libevm/rpc"
+	"github.com/ava-labs/libevm/triedb"
 )
 
 // ErrStateGone reports a state that this node no longer keeps and can't work out
@@ -28,39 +29,18 @@ const (
 	replays = 2
 )
 
-// stateCache holds states that were made by replay. The states in it are never
-// handed out, only copies of them.
+// stateCache remembers where replayed states are: each is in a database of its
+// own, in memory over the chain's.
 type stateCache struct {
 	slots chan struct{}
-
-	mu     sync.Mutex
-	states lru.BasicLRU[common.Hash, *state.StateDB]
+	dbs   *lru.Cache[common.Hash, state.Database] // by state root
 }
 
 func newStateCache() *stateCache {
 	return &stateCache{
-		slots:  make(chan struct{}, replays),
-		states: lru.NewBasicLRU[common.Hash, *state.StateDB](cachedStates),
+		slots: make(chan struct{}, replays),
+		dbs:   lru.NewCache[common.Hash, state.Database](cachedStates),
 	}
-}
-
-// get returns a copy of the state with that root, or nil.
-func (c *stateCache) get(root common.Hash) *state.StateDB {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	st, ok := c.states.Get(root)
-	if !ok {
-		return nil
-	}
-	return st.Copy()
-}
-
-// put keeps st and returns a copy.
-func (c *stateCache) put(root common.Hash, st *state.StateDB) *state.StateDB {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.states.Add(root, st)
-	return st.Copy()
 }
 
 // stateOf returns a state of its own to the caller: that after the block of
@@ -80,11 +60,12 @@ func (b *backend) stateOf(ctx context.Context, h *types.Header, replay uint64) (
 	if st := b.kept(h.Root); st != nil {
 		return st, nil // another request has just made it
 	}
-	st, err := b.replay(ctx, h, min(replay, b.cfg.ReplayBlocks))
+	db, err := b.replay(ctx, h, min(replay, b.cfg.ReplayBlocks))
 	if err != nil {
 		return nil, err
 	}
-	return b.states.put(h.Root, st), nil
+	b.states.dbs.Add(h.Root, db)
+	return state.New(h.Root, db, nil)
 }
 
 // kept returns the state with that root if it needs no replay, else nil.
@@ -92,50 +73,84 @@ func (b *backend) kept(root common.Hash) *state.StateDB {
 	if st, err := b.bc.StateAt(root); err == nil {
 		return st
 	}
-	return b.states.get(root)
-}
-
-// replay makes the state after h from the nearest kept one below it. Nothing is
-// written to the chain's own database: all changes stay in the returned state.
-func (b *backend) replay(ctx context.Context, h *types.Header, most uint64) (*state.StateDB, error) {
-	var (
-		path []*types.Block // to execute, last first
-		st   *state.StateDB
-	)
-	for at := h; ; {
-		if at.Number.Sign() == 0 || uint64(len(path)) >= most {
-			return nil, fmt.Errorf("%w: block %v is older than what this node keeps, and no kept state is found within %d blocks below it; ask a node that keeps all states (parsd run --archive)", ErrStateGone, h.Number, most)
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("looking for a state below block %v: %w", h.Number, err)
-		}
-		block := b.bc.GetBlock(at.Hash(), at.Number.Uint64())
-		if block == nil {
-			return nil, fmt.Errorf("%w: block %v is missing in the database", ErrStateGone, at.Number)
-		}
-		path = append(path, block)
-		at = b.bc.GetHeader(at.ParentHash, at.Number.Uint64()-1)
-		if at == nil {
-			return nil, fmt.Errorf("%w: the parent of block %v is missing in the database", ErrStateGone, block.Number())
-		}
-		if st = b.kept(at.Root); st != nil {
-			break
+	if db, ok := b.states.dbs.Get(root); ok {
+		if st, err := state.New(root, db, nil); err == nil {
+			return st
 		}
 	}
-	for i := len(path) - 1; i >= 0; i-- {
-		block := path[i]
+	return nil
+}
+
+// replay makes the state after h in a database in memory, from the nearest state
+// below it that is on disk or was replayed before. The chain's own database does
+// not change.
+func (b *backend) replay(ctx context.Context, h *types.Header, most uint64) (state.Database, error) {
+	path, base, db, err := b.pathTo(ctx, h, most)
+	if err != nil {
+		return nil, err
+	}
+	st, err := state.New(base, db, nil)
+	if err != nil {
+		return nil, fmt.Errorf("opening the state to replay from: %w", err)
+	}
+	for i, block := range path {
 		if err := ctx.Err(); err != nil {
-			return nil, fmt.Errorf("replaying block %v of %d for the state of block %v: %w; ask a node that keeps all states (parsd run --archive)", block.Number(), len(path), h.Number, err)
+			return nil, fmt.Errorf("replaying block %v, %d of %d for the state of block %v: %w; ask a node that keeps all states (parsd run --archive)", block.Number(), i+1, len(path), h.Number, err)
 		}
 		if _, _, _, err := b.bc.Processor().Process(block, st, vm.Config{}); err != nil {
 			return nil, fmt.Errorf("replaying block %v: %w", block.Number(), err)
 		}
-		root := st.IntermediateRoot(b.bc.Config().IsEIP158(block.Number()))
+		root, err := st.Commit(block.NumberU64(), b.bc.Config().IsEIP158(block.Number()))
+		if err != nil {
+			return nil, fmt.Errorf("keeping the state of block %v: %w", block.Number(), err)
+		}
 		if root != block.Root() {
 			return nil, fmt.Errorf("replaying block %v gave state root %v, want %v: the database may be damaged", block.Number(), root, block.Root())
 		}
+		if err := db.TrieDB().Reference(root, common.Hash{}); err != nil {
+			return nil, fmt.Errorf("keeping the state of block %v: %w", block.Number(), err)
+		}
+		if i > 0 { // frees what the new state does not share; never the base
+			if err := db.TrieDB().Dereference(path[i-1].Root()); err != nil {
+				return nil, fmt.Errorf("freeing the state of block %v: %w", path[i-1].Number(), err)
+			}
+		}
+		if st, err = state.New(root, db, nil); err != nil {
+			return nil, fmt.Errorf("opening the state of block %v: %w", block.Number(), err)
+		}
 	}
-	return st, nil
+	return db, nil
+}
+
+// pathTo returns the blocks to execute for the state after h, first one first,
+// at most that many, with the root to start from and the database that has it.
+func (b *backend) pathTo(ctx context.Context, h *types.Header, most uint64) (path []*types.Block, base common.Hash, db state.Database, err error) {
+	disk := state.NewDatabaseWithNodeDB(b.chain.DB, triedb.NewDatabase(b.chain.DB, triedb.HashDefaults))
+	for at := h; ; {
+		if at.Number.Sign() == 0 || uint64(len(path)) >= most {
+			return nil, base, nil, fmt.Errorf("%w: block %v is older than what this node keeps, and no kept state is found within %d blocks below it; ask a node that keeps all states (parsd run --archive)", ErrStateGone, h.Number, most)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, base, nil, fmt.Errorf("looking for a state below block %v: %w", h.Number, err)
+		}
+		block := b.bc.GetBlock(at.Hash(), at.Number.Uint64())
+		if block == nil {
+			return nil, base, nil, fmt.Errorf("%w: block %v is missing in the database", ErrStateGone, at.Number)
+		}
+		path = append(path, block)
+		at = b.bc.GetHeader(at.ParentHash, at.Number.Uint64()-1)
+		if at == nil {
+			return nil, base, nil, fmt.Errorf("%w: the parent of block %v is missing in the database", ErrStateGone, block.Number())
+		}
+		db, ok := b.states.dbs.Get(at.Root)
+		if !ok {
+			db = disk
+		}
+		if _, err := state.New(at.Root, db, nil); err == nil {
+			slices.Reverse(path)
+			return path, at.Root, db, nil
+		}
+	}
 }
 
 func (b *backend) StateAndHeaderByNumber(ctx context.Context, number ethrpc.BlockNumber) (*state.StateDB, *types.Header, error) {

@@ -10,7 +10,11 @@ import (
 
 	ethereum "github.com/ava-labs/libevm"
 	"github.com/ava-labs/libevm/common"
-	"github.com/ava-labs/libevm/core/types"
+	"github.com/ava-labs/libevm/common/hexutil"
+	"github.com/ava-labs/libevm/core/rawdb"
+	"github.com/ava-labs/libevm/crypto"
+	"github.com/ava-labs/libevm/ethdb/memorydb"
+	"github.com/ava-labs/libevm/trie"
 
 	"github.com/pars-network/pars/evm/chaintest"
 )
@@ -103,11 +107,44 @@ func TestReplayedStatesAreIndependent(t *testing.T) {
 	wg.Wait()
 }
 
-func TestDamagedReplayIsNoticed(t *testing.T) {
-	n := history(t, Config{}, 5, 0)
-	h := types.CopyHeader(n.BlockChain.GetHeaderByNumber(3))
-	h.Root = common.Hash{1} // not kept, and not what execution gives
-	if _, err := n.server.backend.replay(t.Context(), h, 10); err == nil {
-		t.Error("replay to a wrong root succeeded, want an error")
+func TestDamagedDatabaseIsNoticed(t *testing.T) {
+	n := history(t, Config{}, 160, 0)
+	// Other code under the contract's hash, as a failing disk might leave it.
+	rawdb.WriteCode(n.DB, crypto.Keccak256Hash(chaintest.StoreCode), []byte{0x00})
+	if _, err := n.stored(t, 10); err == nil || !strings.Contains(err.Error(), "database may be damaged") {
+		t.Errorf("replay over a damaged database = %v, want an error that says so", err)
+	}
+}
+
+func TestProofsOfReplayedStates(t *testing.T) {
+	n := history(t, Config{}, 160, 0)
+	for _, number := range []uint64{12, 13, 159} {
+		var proof struct {
+			StorageHash  common.Hash
+			AccountProof []hexutil.Bytes
+			StorageProof []struct {
+				Value hexutil.Big
+				Proof []hexutil.Bytes
+			}
+		}
+		if err := n.dial(t, "http://"+n.addr).CallContext(t.Context(), &proof, "eth_getProof", chaintest.Store, []string{"0x0"}, hexutil.Uint64(number)); err != nil {
+			t.Errorf("proof in block %d: %v", number, err)
+			continue
+		}
+		if got := proof.StorageProof[0].Value.ToInt().Uint64(); got != number {
+			t.Errorf("proved value in block %d = %d, want %d", number, got, number)
+		}
+		// The proof leads from the block's own state root to the account.
+		nodes := memorydb.New()
+		for _, node := range proof.AccountProof {
+			if err := nodes.Put(crypto.Keccak256(node), node); err != nil {
+				t.Fatal(err)
+			}
+		}
+		root := n.BlockChain.GetHeaderByNumber(number).Root
+		account, err := trie.VerifyProof(root, crypto.Keccak256(chaintest.Store.Bytes()), nodes)
+		if err != nil || len(account) == 0 {
+			t.Errorf("account proof in block %d: %x, %v, want the account", number, account, err)
+		}
 	}
 }

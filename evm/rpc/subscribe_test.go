@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"strings"
@@ -120,7 +121,8 @@ func TestSubscriptionLimit(t *testing.T) {
 }
 
 func TestClientThatDoesNotReadLosesItsConnection(t *testing.T) {
-	n := start(t, Config{SubscriberQueue: 4})
+	warned := make(chan string, 10)
+	n := start(t, Config{SubscriberQueue: 4, Logger: slog.New(slog.NewTextHandler(writerFunc(func(b []byte) { warned <- string(b) }), &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	// A pipe has no buffers: a client that doesn't read stops the server's first write.
 	mine, theirs := net.Pipe()
 	defer mine.Close()
@@ -150,6 +152,16 @@ func TestClientThatDoesNotReadLosesItsConnection(t *testing.T) {
 	}
 	if seen >= 100 {
 		t.Errorf("the client got %d heads, want its connection closed before", seen)
+	}
+	// The full queue must have done it, not a write that timed out: until then
+	// the chain would have waited.
+	select {
+	case got := <-warned:
+		if !strings.Contains(got, "does not read") {
+			t.Errorf("warning = %q, want one about the client", got)
+		}
+	default:
+		t.Error("no warning about the client, want the full queue to close the connection")
 	}
 }
 
@@ -280,6 +292,14 @@ func TestSubscribeNeedsAConnectionThatStays(t *testing.T) {
 	if _, err := c.EthSubscribe(t.Context(), make(chan *types.Header), "newHeads"); !errors.Is(err, ethrpc.ErrNotificationsUnsupported) {
 		t.Errorf("subscribing over HTTP = %v, want ErrNotificationsUnsupported", err)
 	}
+}
+
+// writerFunc is a function as a writer.
+type writerFunc func([]byte)
+
+func (f writerFunc) Write(b []byte) (int, error) {
+	f(b)
+	return len(b), nil
 }
 
 // oneListener hands out the connections it is given.

@@ -131,14 +131,16 @@ func (r *Result) WriteTable(w io.Writer) error {
 		mode = fmt.Sprintf("open loop, %g tx/s", r.Rate)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "node\t%s, chain %d\n", r.Client, r.ChainID)
-	fmt.Fprintf(t, "load\t%s, %d accounts, %.1f s\n", mode, r.Accounts, r.Seconds)
-	fmt.Fprintf(t, "transactions\t%d sent, %d done, %d failed, %d refused, %d lost\n", r.Sent, r.Done, r.Failed, r.Refused, r.Lost)
-	fmt.Fprintf(t, "throughput\t%.1f tx/s\n", r.TPS)
-	fmt.Fprintf(t, "submit to receipt\tp50 %.0f ms\tp95 %.0f ms\tp99 %.0f ms\tmax %.0f ms\n", r.Latency.P50, r.Latency.P95, r.Latency.P99, r.Latency.Max)
-	fmt.Fprintf(t, "block gap (%s)\tp50 %.0f ms\tp95 %.0f ms\tp99 %.0f ms\tmax %.0f ms\t%d blocks\n", r.GapFrom, r.Gap.P50, r.Gap.P95, r.Gap.P99, r.Gap.Max, r.Blocks)
+	// A write that fails shows at Flush.
+	line := func(format string, args ...any) { _, _ = fmt.Fprintf(t, format+"\n", args...) }
+	line("node\t%s, chain %d", r.Client, r.ChainID)
+	line("load\t%s, %d accounts, %.1f s", mode, r.Accounts, r.Seconds)
+	line("transactions\t%d sent, %d done, %d failed, %d refused, %d lost", r.Sent, r.Done, r.Failed, r.Refused, r.Lost)
+	line("throughput\t%.1f tx/s", r.TPS)
+	line("submit to receipt\tp50 %.0f ms\tp95 %.0f ms\tp99 %.0f ms\tmax %.0f ms", r.Latency.P50, r.Latency.P95, r.Latency.P99, r.Latency.Max)
+	line("block gap (%s)\tp50 %.0f ms\tp95 %.0f ms\tp99 %.0f ms\tmax %.0f ms\t%d blocks", r.GapFrom, r.Gap.P50, r.Gap.P95, r.Gap.P99, r.Gap.Max, r.Blocks)
 	for _, reason := range slices.Sorted(maps.Keys(r.Refusals)) {
-		fmt.Fprintf(t, "\t%d x %s\n", r.Refusals[reason], reason)
+		line("\t%d x %s", r.Refusals[reason], reason)
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("writing the table: %w", err)

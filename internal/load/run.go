@@ -127,7 +127,9 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	case err = <-sent:
 	case err = <-followed:
 		stopSending()
-		<-sent
+		if e := <-sent; err == nil {
+			err = e
+		}
 	}
 	if err != nil {
 		return nil, err

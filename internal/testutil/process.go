@@ -3,6 +3,7 @@ package testutil
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -34,8 +35,9 @@ type Process struct {
 // and what it wrote to standard error is logged if the test failed.
 func Start(tb testing.TB, path string, args ...string) *Process {
 	tb.Helper()
-	p := &Process{tb: tb, cmd: exec.Command(path, args...), lines: make(chan string, 1024), done: make(chan struct{})}
-	p.cmd.Env = cleanEnviron()
+	// Ended by Cleanup, not by the context: a test's context ends before that.
+	p := &Process{tb: tb, cmd: exec.CommandContext(context.Background(), path, args...), lines: make(chan string, 1024), done: make(chan struct{})}
+	p.cmd.Env = Environ()
 	p.cmd.Stderr = p
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
@@ -58,9 +60,9 @@ func Start(tb testing.TB, path string, args ...string) *Process {
 	return p
 }
 
-// cleanEnviron is the environment without settings of ours, so that those of
+// Environ is the environment without settings of ours, so that those of
 // whoever runs the tests don't matter.
-func cleanEnviron() []string {
+func Environ() []string {
 	var env []string
 	for _, e := range os.Environ() {
 		if !strings.HasPrefix(e, "PARS_") {

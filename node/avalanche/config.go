@@ -72,8 +72,8 @@ type Config struct {
 }
 
 // Consensus parameters for many validators: every decision takes 12 polls in a
-// row in which 42 of 60 sampled units of stake agree. docs/adr has the numbers
-// behind them.
+// row in which 42 of 60 sampled units of stake agree
+// (docs/adr/0005-consensus-parameters.md).
 const (
 	sampleSize      = 60
 	quorum          = 42

@@ -24,7 +24,9 @@ func (s streams) config() *cobra.Command {
 			}
 			w := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
 			for _, v := range values {
-				fmt.Fprintf(w, "%s\t%s\t%s\n", v.Name, v.Value, v.Origin)
+				if _, err := fmt.Fprintf(w, "%s\t%s\t%s\n", v.Name, v.Value, v.Origin); err != nil {
+					return err
+				}
 			}
 			return w.Flush()
 		}

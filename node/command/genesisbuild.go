@@ -132,7 +132,7 @@ func (b builder) validators(network params.Network, at uint64) ([]genesis.Valida
 			}
 		}
 		if v.Owner == ids.ShortEmpty {
-			return nil, node.Usage(fmt.Errorf("validator %d (%s) names no owner; give one for all with --owner P-...", i, e.NodeID))
+			return nil, node.Usage(fmt.Errorf("validator %d (%s) names no owner; give one for all with --owner", i, e.NodeID))
 		}
 		out = append(out, v)
 	}

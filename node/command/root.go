@@ -41,9 +41,12 @@ func (s streams) finish(err error) int {
 	if err == nil {
 		return int(node.CodeOK)
 	}
-	fmt.Fprintln(s.err, "parsd:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	s.say(strings.ReplaceAll(err.Error(), "\n", "; "))
 	return int(node.CodeOf(err))
 }
+
+// say writes a line to standard error. If that fails, there is nobody to tell.
+func (s streams) say(line string) { _, _ = fmt.Fprintln(s.err, "parsd:", line) }
 
 // devArgs lets --dev stand for the command dev, as it does in other nodes.
 func devArgs(args []string) []string {

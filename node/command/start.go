@@ -76,7 +76,7 @@ func (s streams) live(ctx context.Context, mode node.Mode, settings node.Setting
 		n, err := node.Start(startCtx, node.Options{
 			Mode: mode, Settings: settings, Log: s.err,
 			Crash: func(reason string) {
-				fmt.Fprintln(s.err, "parsd:", reason)
+				s.say(reason)
 				os.Exit(int(node.CodeChain))
 			},
 		})
@@ -135,7 +135,7 @@ func (s streams) live(ctx context.Context, mode node.Mode, settings node.Setting
 // process at once.
 func (s streams) stop(n *node.Node, signals <-chan os.Signal, cause error) error {
 	if cause == nil {
-		fmt.Fprintln(s.err, "parsd: stopping; interrupt again to end at once")
+		s.say("stopping; interrupt again to end at once")
 	}
 	done := make(chan error, 1)
 	go func() { done <- n.Stop() }()

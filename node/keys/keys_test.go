@@ -99,7 +99,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 	for _, text := range []string{
 		fmt.Sprintf("%v %+v %#v %s", k, k, k, k), string(marshalled), fmt.Sprintf("%+v", public),
 	} {
-		for _, form := range []string{hex.EncodeToString(secret), string(secret), fmt.Sprint(secret)} {
+		for _, form := range []string{hex.EncodeToString(secret), string(secret), fmt.Sprintf("%d", secret)} {
 			if strings.Contains(text, form) {
 				t.Errorf("%q shows the secret key", text)
 			}

@@ -56,18 +56,18 @@ type slhdsaGas struct{ keyGen, sign, verify uint64 }
 
 // slhdsaSets is indexed by parameter set minus one, in the order of the table.
 var slhdsaSets = []*slhdsaSet{
-	{id: slhdsa.SHA2_128s, n: 16, sig: 7856, gas: slhdsaGas{keyGen: 14_000_000, sign: 105_000_000, verify: 130_000}},
-	{id: slhdsa.SHAKE_128s, n: 16, sig: 7856, gas: slhdsaGas{keyGen: 14_000_000, sign: 105_000_000, verify: 130_000}},
-	{id: slhdsa.SHA2_128f, n: 16, sig: 17088, gas: slhdsaGas{keyGen: 220_000, sign: 4_500_000, verify: 420_000}},
-	{id: slhdsa.SHAKE_128f, n: 16, sig: 17088, gas: slhdsaGas{keyGen: 220_000, sign: 4_500_000, verify: 420_000}},
-	{id: slhdsa.SHA2_192s, n: 24, sig: 16224, gas: slhdsaGas{keyGen: 20_000_000, sign: 160_000_000, verify: 190_000}},
-	{id: slhdsa.SHAKE_192s, n: 24, sig: 16224, gas: slhdsaGas{keyGen: 20_000_000, sign: 160_000_000, verify: 190_000}},
-	{id: slhdsa.SHA2_192f, n: 24, sig: 35664, gas: slhdsaGas{keyGen: 300_000, sign: 7_500_000, verify: 580_000}},
-	{id: slhdsa.SHAKE_192f, n: 24, sig: 35664, gas: slhdsaGas{keyGen: 300_000, sign: 7_500_000, verify: 580_000}},
-	{id: slhdsa.SHA2_256s, n: 32, sig: 29792, gas: slhdsaGas{keyGen: 14_000_000, sign: 160_000_000, verify: 310_000}},
-	{id: slhdsa.SHAKE_256s, n: 32, sig: 29792, gas: slhdsaGas{keyGen: 14_000_000, sign: 160_000_000, verify: 310_000}},
-	{id: slhdsa.SHA2_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 800_000, sign: 15_000_000, verify: 550_000}},
-	{id: slhdsa.SHAKE_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 800_000, sign: 15_000_000, verify: 550_000}},
+	{id: slhdsa.SHA2_128s, n: 16, sig: 7856, gas: slhdsaGas{keyGen: 19_000_000, sign: 150_000_000, verify: 130_000}},
+	{id: slhdsa.SHAKE_128s, n: 16, sig: 7856, gas: slhdsaGas{keyGen: 19_000_000, sign: 150_000_000, verify: 130_000}},
+	{id: slhdsa.SHA2_128f, n: 16, sig: 17088, gas: slhdsaGas{keyGen: 330_000, sign: 7_500_000, verify: 420_000}},
+	{id: slhdsa.SHAKE_128f, n: 16, sig: 17088, gas: slhdsaGas{keyGen: 330_000, sign: 7_500_000, verify: 420_000}},
+	{id: slhdsa.SHA2_192s, n: 24, sig: 16224, gas: slhdsaGas{keyGen: 28_000_000, sign: 270_000_000, verify: 190_000}},
+	{id: slhdsa.SHAKE_192s, n: 24, sig: 16224, gas: slhdsaGas{keyGen: 28_000_000, sign: 270_000_000, verify: 190_000}},
+	{id: slhdsa.SHA2_192f, n: 24, sig: 35664, gas: slhdsaGas{keyGen: 500_000, sign: 11_500_000, verify: 580_000}},
+	{id: slhdsa.SHAKE_192f, n: 24, sig: 35664, gas: slhdsaGas{keyGen: 500_000, sign: 11_500_000, verify: 580_000}},
+	{id: slhdsa.SHA2_256s, n: 32, sig: 29792, gas: slhdsaGas{keyGen: 19_000_000, sign: 220_000_000, verify: 310_000}},
+	{id: slhdsa.SHAKE_256s, n: 32, sig: 29792, gas: slhdsaGas{keyGen: 19_000_000, sign: 220_000_000, verify: 310_000}},
+	{id: slhdsa.SHA2_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 1_300_000, sign: 22_000_000, verify: 550_000}},
+	{id: slhdsa.SHAKE_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 1_300_000, sign: 22_000_000, verify: 550_000}},
 }
 
 // slhdsaOf is the set that the first argument names.

@@ -19,9 +19,12 @@ import (
 // than a block has.
 const slhdsaGas = 1_000_000_000
 
-// slow is why a case waits for `make test-full`: the small sets (s) need seconds
-// for a signature, and more under the race detector.
-const slow = "slow, left to make test-full"
+// The small sets (s) need up to a second for a signature, and ten under the race
+// detector. `make test-vectors` tries one case of each, `make test-full` all.
+const (
+	slow      = "slow, left to make test-full"
+	slowRaced = "too slow under the race detector"
+)
 
 func small(set string) bool { return set[len(set)-1] == 's' }
 
@@ -58,8 +61,12 @@ func TestVectorsACVPSLHDSAKeyGen(t *testing.T) {
 	n, tally := slhdsaContract(t), vectors.NewTally(t, "SLH-DSA keyGen", "ACVP (circl)")
 	for _, g := range acvpSLHDSA(t, "keyGen") {
 		for i, c := range g.Tests {
-			if !testutil.Full() && small(g.ParameterSet) && i > 0 {
+			if small(g.ParameterSet) && !testutil.Full() && i > 0 {
 				tally.Skip(slow)
+				continue
+			}
+			if small(g.ParameterSet) && raced {
+				tally.Skip(slowRaced)
 				continue
 			}
 			r := n.DoAs(t, vm.Call, slhdsaGas, "keyGen(uint8,bytes)", slhdsaID(t, g.ParameterSet), []byte(slices.Concat(c.SKSeed, c.SKPRF, c.PKSeed)))
@@ -77,8 +84,10 @@ func TestVectorsACVPSLHDSASign(t *testing.T) {
 				tally.Skip(elsewhere(g))
 			case !g.Deterministic:
 				tally.Skip("hedged: opt_rand is not PK.seed")
-			case !testutil.Full() && (small(g.ParameterSet) || i > 0):
+			case !testutil.Full() && i > 0:
 				tally.Skip(slow)
+			case raced && g.ParameterSet[len(g.ParameterSet)-4:] != "128f":
+				tally.Skip(slowRaced)
 			default:
 				r := n.DoAs(t, vm.Call, slhdsaGas, "signWithContext(uint8,bytes,bytes,bytes)", slhdsaID(t, g.ParameterSet), []byte(c.SK), []byte(c.Message), []byte(c.Context))
 				tally.Check(t, same(r, c.Signature), "%s case %d: other signature, revert %q, error %v", g.ParameterSet, c.ID, r.Revert, r.Err)

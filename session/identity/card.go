@@ -14,7 +14,7 @@ import (
 
 // A card as text:
 //
-//	[pars contact card 1: 12238 bytes, check 0f3a9c21]
+//	[pars contact card 1: 12184 bytes, check 0f3a9c21]
 //	hAFZL7q...            base64, 64 characters a line
 //	[end of pars contact card]
 //

@@ -202,7 +202,8 @@ func (r *KeyRing) HasSigned(id PrekeyID) bool {
 }
 
 // Clone returns a copy, which changes independently: change it, store it, and
-// only then put it in the place of r.
+// only then put it in the place of r. What is erased in the copy is still in r
+// until r is dropped.
 func (r *KeyRing) Clone() *KeyRing {
 	return &KeyRing{device: r.device, signed: slices.Clone(r.signed), oneTime: slices.Clone(r.oneTime), mailboxes: slices.Clone(r.mailboxes)}
 }

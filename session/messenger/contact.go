@@ -71,9 +71,10 @@ func (c *contact) learn(b *identity.Bundle) {
 }
 
 // address chooses what to seal the next message with: the card while it is
-// valid and has a one-time prekey left for the device, else the newest bundle.
+// valid, names the devices that the person has now and has a one-time prekey left
+// for one of them, else the newest bundle.
 func (c *contact) address(now time.Time) *identity.Bundle {
-	if c.card != nil && c.card.Check(now) == nil {
+	if c.card != nil && c.card.Check(now) == nil && sameDevices(c.card, c.newest()) {
 		for _, d := range c.card.Devices() {
 			if c.oneTime(c.card, d) != nil {
 				return c.card
@@ -81,6 +82,15 @@ func (c *contact) address(now time.Time) *identity.Bundle {
 		}
 	}
 	return c.newest()
+}
+
+func sameDevices(a, b *identity.Bundle) bool {
+	for _, d := range a.Devices() {
+		if _, ok := b.Device(d.ID()); !ok {
+			return false
+		}
+	}
+	return len(a.Devices()) == len(b.Devices())
 }
 
 // oneTime returns an unused one-time prekey of a device, nil if there is none.

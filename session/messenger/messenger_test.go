@@ -198,6 +198,9 @@ func TestReplayedAlteredAndForeignEnvelopesAreDropped(t *testing.T) {
 		if _, err := bahar.openNext(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+		if n := bahar.Queued(); n != 0 {
+			t.Errorf("%s: it was answered, %d envelopes wait", name, n)
+		}
 	}
 	if err := eve.Keep(mailbox, delivery.DigestOf(raw), raw); !errors.Is(err, delivery.ErrRefused) {
 		t.Errorf("another's mailbox: %v, want ErrRefused", err)
@@ -244,8 +247,8 @@ func TestStrangersAreRequests(t *testing.T) {
 	m := ava.send("bahar", "you do not know me")
 	ava.until("stored", inState(m.Seq, Stored))
 	bahar.until("a request", func(list []Message) bool { return len(list) == 1 && list[0].Request })
-	if n := bahar.Queued(); n != 0 {
-		t.Errorf("%d answers wait in the outbox, want none", n)
+	if out, held := records(t, bahar.store, kindOutbox), records(t, bahar.store, kindHeld); out != 0 || held != 1 {
+		t.Errorf("%d answers in the outbox and %d held back, want 0 and 1", out, held)
 	}
 	if _, err := bahar.Send(ava.id().String(), "hi"); !errors.Is(err, ErrNoContact) {
 		t.Errorf("writing to a request: %v, want ErrNoContact", err)
@@ -336,6 +339,67 @@ func TestOneTimePrekeysAreErased(t *testing.T) {
 	}
 	if n := records(t, ava.store, kindPending); n != 0 {
 		t.Errorf("%d set-ups still wait, want 0", n)
+	}
+}
+
+// Whatever number of envelopes carry a message, it is there once and is
+// answered each time.
+func TestOneMessageInTwoEnvelopes(t *testing.T) {
+	w := newWorld(t)
+	ava, bahar := w.person("ava"), w.person("bahar")
+	ava.knows(bahar)
+	bahar.knows(ava)
+	m := ava.send("bahar", "once")
+	peer := bahar.id()
+	var r messageRecord
+	if _, err := load(ava.store, kindMessage, peer[:], m.Seq, &r); err != nil {
+		t.Fatal(err)
+	}
+	ava.mu.Lock()
+	c, err := ava.loadContact(peer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b store.Batch
+	nums, err := ava.seal(&b, c, m.Seq, &r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ava.store.Commit(&b); err != nil {
+		t.Fatal(err)
+	}
+	ava.enqueue(peer, nums...)
+	ava.mu.Unlock()
+	last := ava.send("bahar", "twice")
+	ava.start()
+	bahar.start()
+	ava.until("delivered", inState(last.Seq, Delivered))
+	if got := texts(bahar.list()); !slices.Equal(got, []string{"once", "twice"}) {
+		t.Errorf("bahar has %q, want each message once", got)
+	}
+	ava.until("delivered", inState(m.Seq, Delivered))
+	if n := records(t, ava.store, kindPending); n != 0 {
+		t.Errorf("%d set-ups still wait for their answer", n)
+	}
+}
+
+// The receipt may overtake the acknowledgement.
+func TestDeliveredIsNotTakenBack(t *testing.T) {
+	w := newWorld(t)
+	ava, bahar := w.person("ava"), w.person("bahar")
+	ava.knows(bahar)
+	bahar.knows(ava)
+	ava.start()
+	bahar.start()
+	m := ava.send("bahar", "x")
+	ava.until("delivered", inState(m.Seq, Delivered))
+	for _, stored := range []bool{true, false} {
+		if err := ava.settle(bahar.id(), 1, m.Seq, stored); err != nil {
+			t.Fatal(err)
+		}
+		if got := ava.list()[0]; got.State != Delivered || got.Failure != "" || got.StoredBy != 1 {
+			t.Errorf("settled with stored %v after the receipt: %+v", stored, got)
+		}
 	}
 }
 
@@ -445,6 +509,35 @@ func TestIdentityIsRestoredFromItsPhrase(t *testing.T) {
 	}
 	if _, err := n.Want(delivery.Mailbox{1}, delivery.Digest{}); !errors.Is(err, delivery.ErrRefused) {
 		t.Errorf("an unknown mailbox: %v", err)
+	}
+}
+
+// Who lost a device and wrote from a new one is answered there, though the card
+// of the old one has prekeys left.
+func TestAnswersFollowThePersonToANewDevice(t *testing.T) {
+	w := newWorld(t)
+	ava, bahar := w.person("ava"), w.person("bahar")
+	ava.knows(bahar)
+	phrase, err := bahar.Phrase()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	again := &node{t: t, name: "bahar's new device", wires: w.wires, clock: w.clock, fs: newFS()}
+	again.boot()
+	t.Cleanup(again.close)
+	if _, err := again.RestoreIdentity(phrase); err != nil {
+		t.Fatal(err)
+	}
+	again.knows(ava)
+	ava.start()
+	again.start()
+	m := again.send("ava", "it is me")
+	again.until("delivered", inState(m.Seq, Delivered))
+	m = ava.send("bahar", "welcome back")
+	ava.until("delivered", inState(m.Seq, Delivered))
+	if got := texts(again.list()); !slices.Equal(got, []string{"it is me", "welcome back"}) {
+		t.Errorf("the new device has %q", got)
 	}
 }
 

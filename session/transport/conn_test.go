@@ -167,6 +167,7 @@ func TestEmptyAndEarlyRecordsAreRefused(t *testing.T) {
 		if err := s1.writeRecord(kind, nil); err != nil {
 			t.Fatal(err)
 		}
+		_ = s1.Close()
 		if _, err := s2.Read(make([]byte, 8)); !errors.Is(err, ErrRecord) {
 			t.Errorf("a record with %s: %v, want ErrRecord", name, err)
 		}

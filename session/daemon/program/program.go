@@ -107,7 +107,7 @@ PARS_SESSION_PASSPHRASE, else from the terminal.`,
 	}
 	s.addTo(root.Flags())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w; %w", err, errUsage) })
-	root.AddCommand(versionCommand(), passphraseCommand(sys))
+	root.AddCommand(versionCommand(), passphraseCommand(sys), configCommand(sys))
 	return root
 }
 
@@ -139,6 +139,27 @@ func versionCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
+}
+
+// configCommand shows what flags, environment and file come to.
+func configCommand(sys System) *cobra.Command {
+	var s settings
+	cmd := &cobra.Command{Use: "config", Short: "the settings", Args: noArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	show := &cobra.Command{
+		Use: "show", Short: "print the settings that would be used, as a file for --config; a passphrase is never printed", Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := s.complete(cmd.Flags(), sys.Getenv); err != nil {
+				return err
+			}
+			if _, err := s.daemonConfig(io.Discard); err != nil {
+				return err
+			}
+			return s.write(sys.Stdout)
+		},
+	}
+	s.addTo(show.Flags())
+	cmd.AddCommand(show)
 	return cmd
 }
 
@@ -201,7 +222,7 @@ func banner(sys System, s settings, d *daemon.Daemon) error {
 	}
 	if !d.Protected() {
 		lines = append(lines, [2]string{"warning", "the data folder has no passphrase: who can read it can read your messages and be you;"},
-			[2]string{"", "stop, then: sessiond passphrase --datadir " + d.DataDir()})
+			[2]string{"", "stop, then: sessiond passphrase --network " + s.network + " --datadir " + d.DataDir()})
 	}
 	if _, err := fmt.Fprintf(sys.Stdout, "sessiond %s on %s, ready; Ctrl-C stops it\n", params.Version, s.network); err != nil {
 		return err

@@ -31,17 +31,34 @@ type settings struct {
 type file struct {
 	Network           *string   `toml:"network"`
 	DataDir           *string   `toml:"datadir"`
-	Listen            *[]string `toml:"listen"`
-	Bootstrap         *[]string `toml:"bootstrap"`
+	Listen            *[]string `toml:"listen,omitempty"`
+	Bootstrap         *[]string `toml:"bootstrap,omitempty"`
 	API               *string   `toml:"api"`
 	HTTP              *string   `toml:"http"`
 	PersistentNodeKey *bool     `toml:"persistent-node-key"`
 	PassphraseFile    *string   `toml:"passphrase-file"`
 	JSON              *bool     `toml:"json"`
-	Log               struct {
-		Level  *string `toml:"level"`
-		Format *string `toml:"format"`
-	} `toml:"log"`
+	Log               logFile   `toml:"log"`
+}
+
+type logFile struct {
+	Level  *string `toml:"level"`
+	Format *string `toml:"format"`
+}
+
+// write writes the settings as the TOML file that would give them.
+func (s *settings) write(w io.Writer) error {
+	f := file{
+		Network: &s.network, DataDir: &s.datadir, API: &s.api, HTTP: &s.http, PersistentNodeKey: &s.persistentKey,
+		PassphraseFile: &s.passphraseFile, JSON: &s.json, Log: logFile{Level: &s.logLevel, Format: &s.logFormat},
+	}
+	if len(s.listen) > 0 { // an empty list in a file would mean to listen nowhere
+		f.Listen = &s.listen
+	}
+	if len(s.bootstrap) > 0 {
+		f.Bootstrap = &s.bootstrap
+	}
+	return toml.NewEncoder(w).Encode(f)
 }
 
 func (s *settings) addTo(f *pflag.FlagSet) {

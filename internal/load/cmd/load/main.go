@@ -41,7 +41,7 @@ func command() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c.Tip, c.FeeCap = gwei(tip), gwei(top)
 			if !quiet {
-				c.Progress = func(format string, args ...any) { fmt.Fprintf(cmd.ErrOrStderr(), format+"\n", args...) }
+				c.Progress = func(format string, args ...any) { cmd.PrintErrf(format+"\n", args...) }
 			}
 			r, err := load.Run(cmd.Context(), c)
 			if err != nil {
