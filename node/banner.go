@@ -15,6 +15,8 @@ type Banner struct {
 	// HTTP and WebSocket are the JSON-RPC URLs.
 	HTTP      string `json:"http"`
 	WebSocket string `json:"ws"`
+	// Metrics is the URL before /healthz, /readyz and /metrics; empty when off.
+	Metrics string `json:"metrics,omitempty"`
 	// Accounts are the funded development accounts; none on real networks.
 	Accounts []Account `json:"accounts,omitempty"`
 	// Session lists the session node's multiaddrs; SessionSocket is its local
@@ -61,6 +63,9 @@ func (b Banner) WriteText(w io.Writer) error {
 	line("genesis", "%s", b.GenesisHash)
 	line("node", "%s at %s", b.NodeID, b.Staking)
 	line("engine API", "%s", b.API)
+	if b.Metrics != "" {
+		line("monitoring", "%s/healthz /readyz /metrics", b.Metrics)
+	}
 	for i, addr := range b.Session {
 		name := "session"
 		if i > 0 {

@@ -15,20 +15,17 @@ import (
 	"github.com/pars-network/pars/params"
 )
 
-// devTerm is how long the single validator of a development network serves:
+// devTerm is how long a validator of a development network serves:
 // longer than any development folder lives.
 const devTerm = 50 * 365 * 24 * time.Hour
 
 // devWeight is its stake, in units of 10^-9 of the staking asset.
 const devWeight = 2_000_000_000_000
 
-// devGenesis makes the genesis of a new development network with one
-// validator, at the given time.
-func devGenesis(k *keys.Keys, gasLimit uint64, now time.Time) (*genesis.Genesis, error) {
-	proof, err := k.Proof()
-	if err != nil {
-		return nil, err
-	}
+// DevGenesis makes the genesis of a new development network at the given time,
+// in which every one of validators has the same stake. gasLimit is that of a
+// block.
+func DevGenesis(validators []*keys.Keys, gasLimit uint64, now time.Time) (*genesis.Genesis, error) {
 	accounts, err := genesis.DevAccounts()
 	if err != nil {
 		return nil, err
@@ -37,18 +34,26 @@ func devGenesis(k *keys.Keys, gasLimit uint64, now time.Time) (*genesis.Genesis,
 	if err != nil {
 		return nil, err
 	}
-	g, err := genesis.Build(params.Dev, []genesis.Validator{{
-		NodeID: k.Node, PublicKey: proof.PublicKey, ProofOfPossession: proof.ProofOfPossession,
-		Weight: devWeight, EndTime: uint64(now.Add(devTerm).Unix()), Owner: accounts[0].Owner,
-	}}, alloc, uint64(now.Unix()), genesis.Options{GasLimit: gasLimit})
+	list := make([]genesis.Validator, len(validators))
+	for i, k := range validators {
+		proof, err := k.Proof()
+		if err != nil {
+			return nil, err
+		}
+		list[i] = genesis.Validator{
+			NodeID: k.Node, PublicKey: proof.PublicKey, ProofOfPossession: proof.ProofOfPossession,
+			Weight: devWeight, EndTime: uint64(now.Add(devTerm).Unix()), Owner: accounts[0].Owner,
+		}
+	}
+	g, err := genesis.Build(params.Dev, list, alloc, uint64(now.Unix()), genesis.Options{GasLimit: gasLimit})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrGenesis, err)
 	}
 	return g, nil
 }
 
-// devAccounts lists the accounts that g funds and whose keys are known.
-func devAccounts(g *genesis.Genesis) ([]Account, error) {
+// DevAccounts lists the accounts that g funds and whose keys are known.
+func DevAccounts(g *genesis.Genesis) ([]Account, error) {
 	known, err := genesis.DevAccounts()
 	if err != nil {
 		return nil, err

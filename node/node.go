@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/ava-labs/avalanchego/vms"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pars-network/pars/evm/chain"
 	"github.com/pars-network/pars/evm/genesis"
@@ -66,6 +67,10 @@ type Node struct {
 	hash    string
 
 	front    *front
+	watching *front // health and metrics; nil if off
+	registry *prometheus.Registry
+	vm       atomic.Pointer[chain.VM] // while it can be asked
+	failure  atomic.Pointer[error]
 	engine   atomic.Pointer[avalanche.Node]
 	rpcMu    sync.Mutex
 	rpc      *rpc.Server
@@ -102,6 +107,7 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		return nil, err
 	}
 	n.log = newLogger(o.Log, n.settings.LogLevel, n.settings.LogFormat)
+	n.registry = n.newRegistry()
 	files, err := fileLimit(n.settings.FDLimit)
 	if err != nil {
 		return nil, err
@@ -170,7 +176,8 @@ func (n *Node) openFolder() error {
 	return nil
 }
 
-// claim takes the ports. The JSON-RPC port is kept from here on; the others are
+// claim takes the ports. Those of JSON-RPC and monitoring are kept from here on,
+// and the latter answers at once; the others are
 // given back for the engine and the session node to take, which leaves another
 // program a moment, but the common mistake is found with a clear message.
 func (n *Node) claim(ctx context.Context, at *resolved) error {
@@ -178,12 +185,21 @@ func (n *Node) claim(ctx context.Context, at *resolved) error {
 	if n.settings.Session {
 		claims = append(claims, claim{"session.port", at.session})
 	}
+	if n.settings.Metrics {
+		claims = append(claims, claim{"metrics.port", at.metrics})
+	}
 	listeners, err := claimPorts(ctx, claims)
 	if err != nil {
 		return err
 	}
 	at.http, at.api = addrOf(listeners[0]), addrOf(listeners[2])
-	closeAll(listeners[1:])
+	kept := len(listeners)
+	if n.settings.Metrics {
+		kept--
+		n.watching = newFront(listeners[kept])
+		n.watching.set(n.monitor())
+	}
+	closeAll(listeners[1:kept])
 	n.front = newFront(listeners[0])
 	return nil
 }
@@ -202,7 +218,7 @@ func (n *Node) settleGenesis() error {
 	id, bound := n.folder.Identity()
 	switch {
 	case n.mode == Dev && !bound:
-		if n.genesis, err = devGenesis(n.keys, n.settings.DevGasLimit, n.began); err != nil {
+		if n.genesis, err = DevGenesis([]*keys.Keys{n.keys}, n.settings.DevGasLimit, n.began); err != nil {
 			return err
 		}
 	case n.mode == Dev && id.NetworkID != params.Dev.ID:
@@ -299,7 +315,7 @@ func engineLevel(ours string) string {
 // serve puts JSON-RPC in front of the chain. The VM calls it when it is
 // initialized.
 func (n *Node) serve(vm *chain.VM) {
-	server, err := newRPC(n.settings, n.log.With("part", "rpc"), nodeFacts{
+	server, err := newRPC(n.settings, n.log.With("part", "rpc"), n.registry, nodeFacts{
 		vm: vm, network: n.genesis.Network, peers: n.peers, session: n.sessionAddrs,
 	})
 	if err != nil {
@@ -311,10 +327,12 @@ func (n *Node) serve(vm *chain.VM) {
 	n.report = newReporter(vm, n.mode, n.log)
 	n.rpcMu.Unlock()
 	n.front.set(server)
+	n.vm.Store(vm)
 }
 
 // closeRPC ends what reads the chain, before the chain stops.
 func (n *Node) closeRPC() {
+	n.vm.Store(nil)
 	n.rpcMu.Lock()
 	server, report := n.rpc, n.report
 	n.rpc, n.report = nil, nil
@@ -349,6 +367,7 @@ func (n *Node) fail(err error) {
 			err = fmt.Errorf("%w: %s", err, said)
 		}
 	}
+	n.failure.CompareAndSwap(nil, &err)
 	select {
 	case n.failed <- err:
 	default: // a first failure is waiting already
@@ -401,9 +420,12 @@ func (n *Node) Banner() (Banner, error) {
 	if n.session != nil {
 		b.SessionSocket = n.session.APISocket()
 	}
+	if n.watching != nil {
+		b.Metrics = "http://" + shown(addrOf(n.watching.listener))
+	}
 	if n.mode == Dev {
 		var err error
-		if b.Accounts, err = devAccounts(n.genesis); err != nil {
+		if b.Accounts, err = DevAccounts(n.genesis); err != nil {
 			return Banner{}, err
 		}
 	}
@@ -441,6 +463,11 @@ func (n *Node) stop() error {
 		errs = append(errs, n.session.Close(), n.unsocket())
 	}
 	n.cancel()
+	if n.watching != nil { // last, so that who watches sees the stop
+		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
+		errs = append(errs, n.watching.close(ctx))
+		cancel()
+	}
 	if n.folder != nil {
 		errs = append(errs, n.folder.Close())
 		if n.temporary {

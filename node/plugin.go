@@ -64,7 +64,7 @@ func (p *pluginVM) serve(vm *chain.VM) {
 		p.log.Error("JSON-RPC can't start", "error", err)
 		return
 	}
-	server, err := newRPC(p.settings, p.log, nodeFacts{
+	server, err := newRPC(p.settings, p.log, nil, nodeFacts{
 		vm: vm, network: network,
 		// The engine, in its own process, knows the peers.
 		peers:   func() int { return 0 },

@@ -10,11 +10,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/pars-network/pars/evm/rpc"
 )
 
 // newRPC returns the JSON-RPC server of the chain in facts.
-func newRPC(s Settings, log *slog.Logger, facts nodeFacts) (*rpc.Server, error) {
+// Its metrics go to registry.
+func newRPC(s Settings, log *slog.Logger, registry prometheus.Registerer, facts nodeFacts) (*rpc.Server, error) {
 	fee, gas := s.TxFeeCap, s.GasCap
 	if fee == 0 {
 		fee = -1 // the server's "no limit"
@@ -27,14 +30,14 @@ func newRPC(s Settings, log *slog.Logger, facts nodeFacts) (*rpc.Server, error) 
 		CORSOrigins: s.CORS, VHosts: s.VHosts, WSOrigins: s.WSOrigins,
 		BatchItems: s.BatchRequests, BatchResponseBytes: s.BatchBytes,
 		GasCap: gas, EVMTimeout: s.EVMTimeout, TxFeeCap: fee,
-		Logger: log,
+		Logger: log, Metrics: registry,
 	}, rpc.Chain{
 		BlockChain: vm.BlockChain(), DB: vm.DB(), TxPool: vm.TxPool(), Submit: vm.Submit,
 		Node: facts, Consensus: consensusFacts{vm: vm},
 	})
 }
 
-// front is the JSON-RPC port. It is opened before anything else, so that no
+// front is a port of the node, for JSON-RPC or for monitoring. It is opened before anything else, so that no
 // other program can take it while the engine starts; until the chain is there,
 // it answers that the node is starting.
 type front struct {

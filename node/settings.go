@@ -57,6 +57,11 @@ type Settings struct {
 	SessionPort      uint16
 	SessionBootstrap []string
 
+	Metrics       bool
+	MetricsAddr   string
+	MetricsPort   uint16
+	MetricsVHosts []string
+
 	LogLevel  string
 	LogFormat string
 
@@ -69,13 +74,13 @@ func (s *Settings) Flags(mode Mode) *pflag.FlagSet {
 	fs := pflag.NewFlagSet("settings", pflag.ContinueOnError)
 	fs.SortFlags = false
 
-	dataDir, staking, api, session := "~/.parsd", uint16(params.StakingPort), uint16(params.NodeAPIPort), uint16(params.SessionPort)
+	dataDir, staking, api, session, metrics := "~/.parsd", uint16(params.StakingPort), uint16(params.NodeAPIPort), uint16(params.SessionPort), uint16(params.MetricsPort)
 	stakingAddr, sessionAddr := "0.0.0.0", "0.0.0.0"
 	dataDirUsage := "data folder"
 	if mode == Dev {
 		// A development node has no peers to be found by: free ports on
 		// loopback never collide with another node on the machine.
-		dataDir, staking, api, session, stakingAddr, sessionAddr = "", 0, 0, 0, "127.0.0.1", "127.0.0.1"
+		dataDir, staking, api, session, metrics, stakingAddr, sessionAddr = "", 0, 0, 0, 0, "127.0.0.1", "127.0.0.1"
 		dataDirUsage = "data folder; empty means a fresh temporary one, removed at the end"
 	}
 	fs.StringVar(&s.DataDir, "datadir", dataDir, dataDirUsage)
@@ -109,6 +114,11 @@ func (s *Settings) Flags(mode Mode) *pflag.FlagSet {
 	fs.Uint16Var(&s.SessionPort, "session.port", session, "port on which session peers connect; 0 takes a free one")
 	fs.StringSliceVar(&s.SessionBootstrap, "session.bootstrap", nil, "session peers to begin with, as multiaddrs; repeat or separate by commas")
 
+	fs.BoolVar(&s.Metrics, "metrics.enable", true, "serve /healthz, /readyz and /metrics")
+	fs.StringVar(&s.MetricsAddr, "metrics.addr", "127.0.0.1", "address of /healthz, /readyz and /metrics")
+	fs.Uint16Var(&s.MetricsPort, "metrics.port", metrics, "port of /healthz, /readyz and /metrics; 0 takes a free one")
+	fs.StringSliceVar(&s.MetricsVHosts, "metrics.vhosts", []string{"localhost"}, "host names that port answers to, besides IP addresses; * for all")
+
 	fs.StringVar(&s.LogLevel, "log.level", "info", "least important line to log: debug, info, warn or error")
 	fs.StringVar(&s.LogFormat, "log.format", "text", "text or json")
 	fs.Uint64Var(&s.FDLimit, "fd-limit", 32768, "open files to ask the system for; lowered to the hard limit")
@@ -132,9 +142,9 @@ func SettingNames() []string {
 
 // resolved is Settings after parsing what are addresses and levels.
 type resolved struct {
-	http, staking, api, session netip.AddrPort
-	publicIP                    netip.Addr
-	bootstrap                   []avalanche.Peer
+	http, staking, api, session, metrics netip.AddrPort
+	publicIP                             netip.Addr
+	bootstrap                            []avalanche.Peer
 }
 
 // resolve checks every setting before anything is started.
@@ -148,6 +158,7 @@ func (s *Settings) resolve(mode Mode) (resolved, error) {
 		{"http.addr", s.HTTPAddr, s.HTTPPort, &r.http},
 		{"staking.addr", s.StakingAddr, s.StakingPort, &r.staking},
 		{"session.addr", s.SessionAddr, s.SessionPort, &r.session},
+		{"metrics.addr", s.MetricsAddr, s.MetricsPort, &r.metrics},
 		{"", "127.0.0.1", s.APIPort, &r.api},
 	} {
 		ip, err := parseIP(a.addr)

@@ -36,6 +36,8 @@ const (
 	RPCPort = 8545
 	// NodeAPIPort serves the engine's own API: info, health, P-Chain.
 	NodeAPIPort = 9650
+	// MetricsPort serves the node's health and metrics.
+	MetricsPort = 6060
 	// StakingPort is where validators talk to each other.
 	StakingPort = 9651
 	// SessionPort is the session layer's peer port.

@@ -8,6 +8,7 @@ import (
 	"github.com/ava-labs/libevm/core/txpool"
 	"github.com/ava-labs/libevm/core/types"
 	"github.com/ava-labs/libevm/ethdb"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/pars-network/pars/evm/engine"
 )
@@ -24,6 +25,10 @@ func (vm *VM) TxPool() *txpool.TxPool { return vm.pool }
 
 // Engine returns the header rules.
 func (vm *VM) Engine() *engine.Engine { return vm.engine }
+
+// Metrics returns the chain's own series, named pars_chain_* and pars_schedule_*.
+// The engine's registry has them too, behind its own prefix.
+func (vm *VM) Metrics() prometheus.Gatherer { return vm.metrics.registry }
 
 // NodeID returns this node's identity among validators.
 func (vm *VM) NodeID() ids.NodeID { return vm.sctx.NodeID }

@@ -187,7 +187,7 @@ func (vm *VM) execute(eth *types.Block) error {
 // chain at least here. Only then does the head move, which is when clients, pool
 // and filters see the block. The state follows to disk every so many blocks;
 // until then a restart executes the blocks again.
-func (b *Block) Accept(context.Context) error {
+func (b *Block) Accept(ctx context.Context) error {
 	vm, hash, number := b.vm, common.Hash(b.id), b.Height()
 	start := time.Now()
 	vm.mu.Lock()
@@ -212,11 +212,11 @@ func (b *Block) Accept(context.Context) error {
 	if err := vm.commitState(known.header); err != nil {
 		return err
 	}
-	return vm.afterAccept(known, time.Since(start))
+	return vm.afterAccept(ctx, accepted, known, time.Since(start))
 }
 
-// afterAccept moves the VM's own view to the accepted block.
-func (vm *VM) afterAccept(b *Block, took time.Duration) error {
+// afterAccept moves the VM's own view from parent to the accepted block.
+func (vm *VM) afterAccept(ctx context.Context, parent *types.Header, b *Block, took time.Duration) error {
 	vm.mu.Lock()
 	delete(vm.processing, b.id)
 	vm.accepted, vm.acceptedAt = b.header, vm.Clock.Now()
@@ -228,7 +228,8 @@ func (vm *VM) afterAccept(b *Block, took time.Duration) error {
 
 	vm.early.remove(b.id)
 	vm.proof.prune(b.Height())
-	vm.metrics.accepted(b.header, len(b.eth.Transactions()), took)
+	vm.metrics.accepted(parent, b.header, len(b.eth.Transactions()), took)
+	vm.noteSchedule(ctx, parent, b.header)
 	if err := vm.guard.prune(b.Height()); err != nil {
 		return err
 	}

@@ -31,8 +31,6 @@ type Health struct {
 // three heartbeats: a heartbeat is always due, so that is a chain at a halt.
 func (vm *VM) HealthCheck(context.Context) (any, error) {
 	pending, queued := vm.pool.Stats()
-	vm.metrics.pending.Set(float64(pending))
-	vm.metrics.queued.Set(float64(queued))
 	vm.mu.Lock()
 	since := vm.Clock.Now().Sub(vm.acceptedAt)
 	h := Health{

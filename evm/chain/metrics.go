@@ -18,11 +18,18 @@ type metrics struct {
 
 	built, rejected, equivocations, reissued prometheus.Counter
 	buildFailed, verifyFailed                *prometheus.CounterVec
-	height, replayed, pending, queued        prometheus.Gauge
-	txs, gas                                 prometheus.Counter
+	height, replayed, timestamp              prometheus.Gauge
+	baseFee, blockGas, gasLimit              prometheus.Gauge
+	blocks, txs, gas                         prometheus.Counter
+	gapSeconds                               prometheus.Histogram
 	buildSeconds, verifySeconds              prometheus.Histogram
 	acceptSeconds, commitSeconds             prometheus.Histogram
+	schedule                                 *scheduleMetrics
 }
+
+// gapBuckets are dense where blocks should be, at params.BlockSpacingMs and one
+// window after another, and reach past the heartbeat.
+var gapBuckets = []float64{0.4, 0.41, 0.42, 0.45, 0.5, 0.6, 0.66, 0.7, 0.92, 1.2, 1.5, 2, 3, 5, 10, 10.5, 12, 15, 20, 30}
 
 const (
 	metricsNamespace = "pars"
@@ -61,12 +68,26 @@ func newMetrics(to avametrics.MultiGatherer) (*metrics, error) {
 	m.verifyFailed = counters("verifies_failed_total", "Blocks not verified, by reason.")
 	m.height = gauge("height", "Height of the last accepted block.")
 	m.replayed = gauge("replayed_blocks", "Blocks executed again at start-up.")
-	m.pending = gauge("pool_pending", "Executable transactions in the pool.")
-	m.queued = gauge("pool_queued", "Transactions in the pool that wait for an earlier nonce.")
+	m.timestamp = gauge("block_timestamp_seconds", "Time in the header of the last accepted block, since 1970.")
+	m.baseFee = gauge("base_fee_wei", "Base fee of the last accepted block.")
+	m.blockGas = gauge("block_gas", "Gas of the last accepted block.")
+	m.gasLimit = gauge("block_gas_limit", "Gas limit of the last accepted block.")
+	m.blocks = counter("blocks_accepted_total", "Blocks accepted since the process began.")
 	m.buildSeconds = seconds("build_seconds", "Time to build and seal a block.")
 	m.verifySeconds = seconds("verify_seconds", "Time to verify a block.")
 	m.acceptSeconds = seconds("accept_seconds", "Time to accept a block.")
 	m.commitSeconds = seconds("commit_seconds", "Time to write the state to disk.")
+	m.gapSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "block_gap_seconds",
+		Help: "Time between an accepted block and its parent, by their headers.", Buckets: gapBuckets,
+	})
+	m.registry.MustRegister(m.gapSeconds)
+	m.schedule = newScheduleMetrics(m.registry)
+	// A series that exists from the start can be alerted on before its first event.
+	for _, r := range reasons {
+		m.buildFailed.WithLabelValues(r.label)
+		m.verifyFailed.WithLabelValues(r.label)
+	}
 	if err := to.Register("pars_chain", m.registry); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
 	}
@@ -81,11 +102,35 @@ func (m *metrics) verified(err error, took time.Duration) {
 	m.verifySeconds.Observe(took.Seconds())
 }
 
-func (m *metrics) accepted(h *types.Header, txs int, took time.Duration) {
-	m.height.Set(float64(h.Number.Uint64()))
+// watchPool registers the gauges of a pool with the given sizes, which is asked
+// at every scrape.
+func (m *metrics) watchPool(stats func() (pending, queued int)) {
+	gauge := func(name, help string, value func() float64) {
+		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help}, value))
+	}
+	gauge("pool_pending", "Executable transactions in the pool.", func() float64 { pending, _ := stats(); return float64(pending) })
+	gauge("pool_queued", "Transactions in the pool that wait for an earlier nonce.", func() float64 { _, queued := stats(); return float64(queued) })
+}
+
+func (m *metrics) accepted(parent, h *types.Header, txs int, took time.Duration) {
+	m.head(h)
+	m.blocks.Inc()
+	if parent.Number.Sign() > 0 { // genesis may be years older than block 1
+		m.gapSeconds.Observe(float64(engine.TimeMs(h)-engine.TimeMs(parent)) / 1000)
+	}
 	m.txs.Add(float64(txs))
 	m.gas.Add(float64(h.GasUsed))
 	m.acceptSeconds.Observe(took.Seconds())
+}
+
+// head shows the last accepted block.
+func (m *metrics) head(h *types.Header) {
+	m.height.Set(float64(h.Number.Uint64()))
+	m.timestamp.Set(float64(engine.TimeMs(h)) / 1000)
+	fee, _ := h.BaseFee.Float64()
+	m.baseFee.Set(fee)
+	m.blockGas.Set(float64(h.GasUsed))
+	m.gasLimit.Set(float64(h.GasLimit))
 }
 
 func (m *metrics) builtBlock(err error, took time.Duration) {
@@ -97,26 +142,29 @@ func (m *metrics) builtBlock(err error, took time.Duration) {
 	m.buildSeconds.Observe(took.Seconds())
 }
 
+// reasons are the labels of errors.
+var reasons = []struct {
+	err   error
+	label string
+}{
+	{engine.ErrTooEarly, "too_early"},
+	{engine.ErrPChainAhead, "pchain_ahead"},
+	{engine.ErrProposer, "proposer"},
+	{engine.ErrOutOfTurn, "out_of_turn"},
+	{engine.ErrSignature, "signature"},
+	{engine.ErrEmptyBlock, "empty"},
+	{ErrOrphan, "orphan"},
+	{ErrNotExecuted, "not_executed"},
+	{ErrNoWork, "no_work"},
+	{ErrNotDue, "not_due"},
+	{ErrGuardWait, "guard_wait"},
+	{ErrGuardFloor, "guard_floor"},
+	{errNotProposer, "not_proposer"},
+}
+
 // reasonOf sorts an error into one of a few labels.
 func reasonOf(err error) string {
-	for _, r := range []struct {
-		err   error
-		label string
-	}{
-		{engine.ErrTooEarly, "too_early"},
-		{engine.ErrPChainAhead, "pchain_ahead"},
-		{engine.ErrProposer, "proposer"},
-		{engine.ErrOutOfTurn, "out_of_turn"},
-		{engine.ErrSignature, "signature"},
-		{engine.ErrEmptyBlock, "empty"},
-		{ErrOrphan, "orphan"},
-		{ErrNotExecuted, "not_executed"},
-		{ErrNoWork, "no_work"},
-		{ErrNotDue, "not_due"},
-		{ErrGuardWait, "guard_wait"},
-		{ErrGuardFloor, "guard_floor"},
-		{errNotProposer, "not_proposer"},
-	} {
+	for _, r := range reasons {
 		if errors.Is(err, r.err) {
 			return r.label
 		}

@@ -20,6 +20,7 @@ func (vm *VM) openPool() error {
 		return fmt.Errorf("opening the transaction pool: %w", err)
 	}
 	vm.pool = pool
+	vm.metrics.watchPool(pool.Stats)
 	vm.closers = append(vm.closers, func() error {
 		// libevm's pool leaks the goroutine of a reset that runs while it closes,
 		// so let the last one finish first.

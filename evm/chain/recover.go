@@ -249,7 +249,7 @@ func (vm *VM) replay(last *types.Block) error {
 	vm.bc.SetFinalized(vm.accepted)
 	vm.bc.SetSafe(vm.accepted)
 	vm.metrics.replayed.Set(float64(len(blocks)))
-	vm.metrics.height.Set(float64(last.NumberU64()))
+	vm.metrics.head(vm.accepted)
 	vm.sctx.Log.Info("the chain is open",
 		zap.Uint64("height", last.NumberU64()), zap.Stringer("hash", last.Hash()),
 		zap.Int("replayed", len(blocks)), zap.Duration("took", time.Since(start)))

@@ -167,13 +167,19 @@ func (vm *VM) Initialize(_ context.Context, sctx *snow.Context, _ database.Datab
 }
 
 // SetState follows the engine through bootstrapping into normal operation.
-func (vm *VM) SetState(_ context.Context, state snow.State) error {
+func (vm *VM) SetState(ctx context.Context, state snow.State) error {
 	vm.mu.Lock()
 	vm.normal = state == snow.NormalOp
 	if vm.normal {
 		vm.startTip, vm.acceptedAt = vm.accepted.Number.Uint64(), vm.Clock.Now()
 	}
+	tip := vm.accepted
 	vm.mu.Unlock()
+	if state == snow.NormalOp {
+		if err := vm.showNext(ctx, tip); err != nil {
+			vm.sctx.Log.Debug("looking at the schedule", zap.Error(err))
+		}
+	}
 	vm.stir()
 	return nil
 }

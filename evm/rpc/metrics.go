@@ -31,6 +31,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 			Help: "WebSocket connections closed because the client did not read.",
 		}),
 	}
+	m.requests.WithLabelValues(strconv.Itoa(http.StatusOK)) // there from the start, for alerts
 	if r == nil {
 		return m, nil
 	}

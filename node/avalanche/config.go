@@ -81,6 +81,15 @@ const (
 	repolls         = 4
 )
 
+// Quorum returns the least share of the stake, as a fraction, without which no
+// poll can succeed.
+func Quorum(validators int) (num, den uint64) {
+	if validators == 1 {
+		return 1, 1
+	}
+	return quorum, sampleSize
+}
+
 // args returns AvalancheGo's command line for c.
 func (c Config) args() []string {
 	k, alpha, beta, parallel := sampleSize, quorum, commitThreshold, repolls

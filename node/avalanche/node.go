@@ -11,6 +11,7 @@ import (
 	"github.com/ava-labs/avalanchego/node"
 	"github.com/ava-labs/avalanchego/utils/logging"
 	"github.com/ava-labs/avalanchego/utils/ulimit"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 var (
@@ -100,6 +101,19 @@ func (n *Node) APIAddr() netip.AddrPort { return n.api }
 
 // Peers is how many nodes this one is connected to.
 func (n *Node) Peers() int { return len(n.inner.Net.PeerInfo(nil)) }
+
+// Connected lists the nodes that this one is connected to.
+func (n *Node) Connected() []ids.NodeID {
+	peers := n.inner.Net.PeerInfo(nil)
+	out := make([]ids.NodeID, len(peers))
+	for i, p := range peers {
+		out[i] = p.ID
+	}
+	return out
+}
+
+// Metrics returns the series of the whole engine, about 1,500.
+func (n *Node) Metrics() prometheus.Gatherer { return n.inner.MetricsGatherer }
 
 // Said returns the first fatal line of the engine's log, or nothing: the
 // reason when our chain was stopped.

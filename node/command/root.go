@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -22,11 +23,14 @@ import (
 type streams struct {
 	out, err io.Writer
 	environ  []string
+	// json is set once it is known that log lines are JSON: what the program
+	// itself says among them is then JSON too.
+	json *bool
 }
 
 // Main runs parsd with the given arguments and returns its exit code.
 func Main(args []string) int {
-	s := streams{out: os.Stdout, err: os.Stderr, environ: os.Environ()}
+	s := streams{out: os.Stdout, err: os.Stderr, environ: os.Environ(), json: new(bool)}
 	// An AvalancheGo that starts parsd as a plugin says so in the environment.
 	if os.Getenv(runtime.EngineAddressKey) != "" {
 		return s.finish(node.ServePlugin(context.Background(), s.environ, s.err))
@@ -41,12 +45,18 @@ func (s streams) finish(err error) int {
 	if err == nil {
 		return int(node.CodeOK)
 	}
-	s.say(strings.ReplaceAll(err.Error(), "\n", "; "))
+	s.say(slog.LevelError, strings.ReplaceAll(err.Error(), "\n", "; "))
 	return int(node.CodeOf(err))
 }
 
 // say writes a line to standard error. If that fails, there is nobody to tell.
-func (s streams) say(line string) { _, _ = fmt.Fprintln(s.err, "parsd:", line) }
+func (s streams) say(level slog.Level, line string) {
+	if *s.json {
+		slog.New(slog.NewJSONHandler(s.err, nil)).Log(context.Background(), level, line)
+		return
+	}
+	_, _ = fmt.Fprintln(s.err, "parsd:", line)
+}
 
 // devArgs lets --dev stand for the command dev, as it does in other nodes.
 func devArgs(args []string) []string {
@@ -67,6 +77,7 @@ func (s streams) root() *cobra.Command {
 		Long: `A node of Pars Network: EVM chain and session layer in one process.
 
   parsd --dev                  start a development network of one node
+  parsd localnet               start a network of five nodes on this machine
   parsd run --network FILE     join a network
   parsd keys init              make the keys of a validator
   parsd genesis build          make a network's genesis.json
@@ -84,7 +95,7 @@ then the TOML file of --config, then defaults; parsd config show tells which.`,
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
 	root.Flags().Bool("dev", false, "the same as the command dev; takes dev's flags")
-	root.AddCommand(s.dev(), s.run(), s.genesis(), s.keys(), s.config(), s.version())
+	root.AddCommand(s.dev(), s.run(), s.localnet(), s.genesis(), s.keys(), s.config(), s.version())
 	root.SetHelpCommandGroupID("")
 	return root
 }

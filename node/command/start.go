@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pars-network/pars/node"
+	"github.com/pars-network/pars/node/systemd"
 )
 
 // stopTime bounds a clean stop. Databases are closed long before; after it, the
@@ -61,6 +63,12 @@ func (s streams) starts(cmd *cobra.Command, mode node.Mode) {
 
 // live runs a node until it is told to stop or dies.
 func (s streams) live(ctx context.Context, mode node.Mode, settings node.Settings, asJSON bool) error {
+	*s.json = settings.LogFormat == "json"
+	service, err := systemd.Open(ctx, func(name string) string { return lookup(s.environ, name) }, os.Getpid())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = service.Close() }()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
@@ -76,7 +84,7 @@ func (s streams) live(ctx context.Context, mode node.Mode, settings node.Setting
 		n, err := node.Start(startCtx, node.Options{
 			Mode: mode, Settings: settings, Log: s.err,
 			Crash: func(reason string) {
-				s.say(reason)
+				s.say(slog.LevelError, reason)
 				os.Exit(int(node.CodeChain))
 			},
 		})
@@ -102,16 +110,26 @@ func (s streams) live(ctx context.Context, mode node.Mode, settings node.Setting
 			cancel()
 		}
 	}
-	if early {
-		return s.stop(n, signals, nil)
+	stop := func(cause error) error {
+		s.told(service.Stopping())
+		return s.stop(n, signals, cause)
 	}
+	if early {
+		return stop(nil)
+	}
+	// Catching up may take hours, so a service counts as started before.
+	s.told(service.Ready("catching up with the network"))
+	watchCtx, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	go service.Watch(watchCtx, n.Alive)
 	select {
 	case <-n.Ready():
 	case err := <-n.Failed():
-		return s.stop(n, signals, err)
+		return stop(err)
 	case <-signals:
-		return s.stop(n, signals, nil)
+		return stop(nil)
 	}
+	s.told(service.Status("running"))
 	banner, err := n.Banner()
 	if err == nil {
 		if asJSON {
@@ -121,13 +139,20 @@ func (s streams) live(ctx context.Context, mode node.Mode, settings node.Setting
 		}
 	}
 	if err != nil {
-		return s.stop(n, signals, fmt.Errorf("printing the banner: %w", err))
+		return stop(fmt.Errorf("printing the banner: %w", err))
 	}
 	select {
 	case err := <-n.Failed():
-		return s.stop(n, signals, err)
+		return stop(err)
 	case <-signals:
-		return s.stop(n, signals, nil)
+		return stop(nil)
+	}
+}
+
+// told reports that systemd could not be told something; the node runs on.
+func (s streams) told(err error) {
+	if err != nil {
+		s.say(slog.LevelWarn, err.Error())
 	}
 }
 
@@ -135,7 +160,7 @@ func (s streams) live(ctx context.Context, mode node.Mode, settings node.Setting
 // process at once.
 func (s streams) stop(n *node.Node, signals <-chan os.Signal, cause error) error {
 	if cause == nil {
-		s.say("stopping; interrupt again to end at once")
+		s.say(slog.LevelInfo, "stopping; interrupt again to end at once")
 	}
 	done := make(chan error, 1)
 	go func() { done <- n.Stop() }()

@@ -1,0 +1,88 @@
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pars-network/pars/node"
+	"github.com/pars-network/pars/node/localnet"
+)
+
+func (s streams) localnet() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "localnet",
+		Short: "Start a network of many validators on this machine, one process each",
+		Long: `Start a network of many validators on this machine: pars-dev with chain id 1337
+and ten funded accounts whose keys everybody knows. Every validator is a parsd
+process of its own with a data folder, a configuration file and a log; kill,
+freeze and restart them as you like.
+
+Without --datadir it lives in a temporary folder that is removed at the end; with
+--datadir the next start continues the chain.`,
+		Example: `  parsd localnet --validators 5 --http.port 8545
+  parsd localnet --datadir mynet`,
+		Args: noArgs,
+	}
+	c := localnet.Config{Environ: s.environ}
+	cmd.Flags().SortFlags = false
+	cmd.Flags().IntVar(&c.Validators, "validators", 0, fmt.Sprintf("how many, 1 to %d (default %d, or as many as the folder has)", localnet.MaxValidators, localnet.DefaultValidators))
+	cmd.Flags().StringVar(&c.Dir, "datadir", "", "folder of the network; empty means a fresh temporary one, removed at the end")
+	cmd.Flags().Uint16Var(&c.HTTPPort, "http.port", 0, "JSON-RPC port of the first node, the others take the following ones; 0 takes free ones")
+	asJSON := cmd.Flags().Bool("json", false, "print the banner as one line of JSON")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Flags().Changed("validators") && c.Validators == 0 {
+			return node.Usage(fmt.Errorf("--validators is 0, want 1 to %d", localnet.MaxValidators))
+		}
+		c.Progress = func(format string, args ...any) { s.say(slog.LevelInfo, fmt.Sprintf(format, args...)) }
+		return s.localnetLive(cmd.Context(), c, *asJSON)
+	}
+	return cmd
+}
+
+// localnetLive runs a local network until it is told to stop or all its nodes
+// are gone.
+func (s streams) localnetLive(ctx context.Context, c localnet.Config, asJSON bool) error {
+	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer cancel()
+	began := time.Now()
+	n, err := localnet.Start(ctx, c)
+	if errors.Is(err, context.Canceled) {
+		return nil // stopped before it was ready; nothing runs
+	}
+	if err != nil {
+		return err
+	}
+	banner, err := n.Banner(os.Getpid(), time.Since(began))
+	if err == nil {
+		if asJSON {
+			err = banner.WriteJSON(s.out)
+		} else {
+			err = banner.WriteText(s.out)
+		}
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("printing the banner: %w", err), n.Stop())
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			cancel() // the next signal ends us at once, and the system ends the nodes
+			s.say(slog.LevelInfo, fmt.Sprintf("stopping %d nodes; interrupt again to end at once", len(banner.Nodes)))
+			return n.Stop()
+		case d := <-n.Deaths():
+			s.say(slog.LevelError, fmt.Sprintf("node%d %s", d.Node, d.Fate))
+			if d.Left == 0 {
+				return errors.Join(fmt.Errorf("%w: no node that was started here is left; their logs are in %s", node.ErrChain, banner.DataDir), n.Stop())
+			}
+			s.say(slog.LevelWarn, fmt.Sprintf("%d of the %d nodes started here still run; start it again with: parsd run --config %s", d.Left, len(banner.Nodes), banner.Nodes[d.Node-1].Config))
+		}
+	}
+}

@@ -1,0 +1,161 @@
+package node
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/ava-labs/avalanchego/ids"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/pars-network/pars/evm/chain"
+	"github.com/pars-network/pars/node/avalanche"
+	"github.com/pars-network/pars/node/monitor"
+	"github.com/pars-network/pars/params"
+)
+
+// validatorsTime bounds the look at the P-Chain for a health check.
+const validatorsTime = 2 * time.Second
+
+// newRegistry returns the registry of what the node itself measures: the
+// process, the pars_node_* series, and later those of JSON-RPC.
+func (n *Node) newRegistry() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "pars_node_info", Help: "Always 1; the labels say which node this is.",
+		ConstLabels: prometheus.Labels{"version": params.Version, "commit": params.Commit},
+	})
+	info.Set(1)
+	r.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), info,
+		checkCollector{n}, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "pars_node_peers", Help: "Nodes this one is connected to.",
+		}, func() float64 { return float64(n.peers()) }),
+	)
+	return r
+}
+
+// monitor returns the handler of the monitoring port.
+func (n *Node) monitor() http.Handler {
+	return monitor.Handler(monitor.Config{
+		Facts: n.monitorFacts, VHosts: n.settings.MetricsVHosts, Log: n.log.With("part", "monitor"),
+		Metrics: prometheus.GathererFunc(n.gather),
+	})
+}
+
+// gather collects from every part that is there by now.
+func (n *Node) gather() ([]*dto.MetricFamily, error) {
+	parts := prometheus.Gatherers{n.registry}
+	if vm := n.vm.Load(); vm != nil {
+		parts = append(parts, vm.Metrics())
+	}
+	if e := n.engine.Load(); e != nil {
+		parts = append(parts, monitor.Engine(e.Metrics(), chainAlias))
+	}
+	return parts.Gather()
+}
+
+// monitorFacts looks at the node as it is now.
+func (n *Node) monitorFacts() monitor.Facts {
+	f := monitor.Facts{Stage: monitor.Starting, Peers: n.peers()}
+	select {
+	case <-n.ready:
+		f.Stage = monitor.Running
+	default:
+	}
+	if n.stopping.Load() {
+		f.Stage = monitor.Stopping
+	}
+	if err := n.failure.Load(); err != nil {
+		f.Failure = *err
+	}
+	vm := n.vm.Load()
+	if vm == nil {
+		return f
+	}
+	f.Chain = chainFacts(vm)
+	if e := n.engine.Load(); e != nil {
+		f.Stake = stakeFacts(vm, len(n.genesis.Validators), e.Connected())
+	}
+	return f
+}
+
+func chainFacts(vm *chain.VM) *monitor.Chain {
+	got, stuck := vm.HealthCheck(context.Background())
+	h, ok := got.(chain.Health)
+	if !ok {
+		return nil
+	}
+	return &monitor.Chain{Height: h.Height, Bootstrapped: h.Normal, Since: time.Duration(h.SinceMs) * time.Millisecond, Stuck: stuck}
+}
+
+// stakeFacts adds up the stake of the connected validators and of this node.
+func stakeFacts(vm *chain.VM, genesisValidators int, connected []ids.NodeID) *monitor.Stake {
+	s := &monitor.Stake{}
+	s.Num, s.Den = avalanche.Quorum(genesisValidators)
+	ctx, cancel := context.WithTimeout(context.Background(), validatorsTime)
+	defer cancel()
+	set, err := vm.ValidatorsOn(ctx, vm.Preferred())
+	if err != nil {
+		s.Err = err
+		return s
+	}
+	reached := map[ids.NodeID]bool{vm.NodeID(): true}
+	for _, id := range connected {
+		reached[id] = true
+	}
+	for _, v := range set.All() {
+		s.Total += v.Weight
+		if reached[v.NodeID] {
+			s.Connected += v.Weight
+		}
+	}
+	return s
+}
+
+var (
+	checkDesc = prometheus.NewDesc("pars_node_check", "1 if the check of /healthz or /readyz passes.", []string{"endpoint", "check"}, nil)
+	stakeDesc = prometheus.NewDesc("pars_node_stake_connected_ratio", "Share of the validators' stake that is connected, this node's own included.", nil, nil)
+)
+
+// checkCollector shows the health checks as metrics.
+type checkCollector struct{ n *Node }
+
+// Describe implements [prometheus.Collector].
+func (checkCollector) Describe(to chan<- *prometheus.Desc) {
+	to <- checkDesc
+	to <- stakeDesc
+}
+
+// Collect implements [prometheus.Collector].
+func (c checkCollector) Collect(to chan<- prometheus.Metric) {
+	f := c.n.monitorFacts()
+	for endpoint, checks := range map[string][]monitor.Check{"healthz": monitor.Health(f), "readyz": monitor.Readiness(f)} {
+		for _, check := range checks {
+			value := 0.0
+			if check.OK {
+				value = 1
+			}
+			to <- prometheus.MustNewConstMetric(checkDesc, prometheus.GaugeValue, value, endpoint, check.Name)
+		}
+	}
+	if f.Stake != nil && f.Stake.Total > 0 {
+		to <- prometheus.MustNewConstMetric(stakeDesc, prometheus.GaugeValue, float64(f.Stake.Connected)/float64(f.Stake.Total))
+	}
+}
+
+// Alive returns when the node's chain has answered, which it does not if it
+// hangs. It is for a watchdog.
+func (n *Node) Alive() { _ = n.monitorFacts() }
+
+// Status describes the node in a line.
+func (n *Node) Status() string {
+	f := n.monitorFacts()
+	if f.Chain == nil {
+		return f.Stage.String()
+	}
+	return f.Stage.String() + " at height " + strconv.FormatUint(f.Chain.Height, 10)
+}

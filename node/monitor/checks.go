@@ -1,0 +1,134 @@
+package monitor
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pars-network/pars/params"
+)
+
+// Stage is where a node is in its life.
+type Stage int
+
+// The stages in their order.
+const (
+	Starting Stage = iota
+	Running
+	Stopping
+)
+
+// String returns the stage as a word.
+func (s Stage) String() string {
+	switch s {
+	case Starting:
+		return "starting"
+	case Running:
+		return "running"
+	case Stopping:
+		return "stopping"
+	}
+	return fmt.Sprintf("stage %d", int(s))
+}
+
+// readyAfter is how old the last accepted block of a ready node may be: two
+// heartbeats. The chain itself calls three a halt.
+const readyAfter = 2 * params.HeartbeatMs * time.Millisecond
+
+// Chain is what a running chain tells of itself.
+type Chain struct {
+	// Height is that of the last accepted block.
+	Height uint64
+	// Bootstrapped says that the node has caught up with the network.
+	Bootstrapped bool
+	// Since is how long ago a block was accepted, or normal operation began.
+	Since time.Duration
+	// Stuck is the chain's own verdict that it has come to a halt, or nil.
+	Stuck error
+}
+
+// Stake is how much of the validators' stake this node can hear, its own
+// included, in units of weight.
+type Stake struct {
+	Connected, Total uint64
+	// Num/Den is the least share without which no poll can succeed.
+	Num, Den uint64
+	// Err is why the validators are not known, or nil.
+	Err error
+}
+
+// enough reports whether Connected/Total >= Num/Den.
+func (s Stake) enough() bool {
+	return s.Total > 0 && float64(s.Connected)*float64(s.Den) >= float64(s.Total)*float64(s.Num)
+}
+
+// Facts is a node at one moment.
+type Facts struct {
+	Stage Stage
+	// Failure is why the node is about to end by itself, or nil.
+	Failure error
+	// Chain and Stake are nil until the chain is initialized.
+	Chain *Chain
+	Stake *Stake
+	// Peers is the number of connected nodes.
+	Peers int
+}
+
+// Check is one reason to trust a node or not.
+type Check struct {
+	Name string `json:"name"`
+	OK   bool   `json:"ok"`
+	// Reason says what was found, for people.
+	Reason string `json:"reason"`
+}
+
+// Health returns the checks of /healthz. A node that fails one needs a person,
+// or a restart. One that is starting, catching up or stopping is healthy.
+func Health(f Facts) []Check {
+	process := Check{Name: "process", OK: true, Reason: f.Stage.String()}
+	if f.Failure != nil {
+		process = Check{Name: "process", Reason: f.Failure.Error()}
+	}
+	chain := Check{Name: "chain", OK: true, Reason: "not started yet"}
+	switch c := f.Chain; {
+	case c == nil:
+	case c.Stuck != nil:
+		chain = Check{Name: "chain", Reason: c.Stuck.Error()}
+	case !c.Bootstrapped:
+		chain.Reason = fmt.Sprintf("catching up, at height %d", c.Height)
+	default:
+		chain.Reason = fmt.Sprintf("at height %d, last block %s ago", c.Height, c.Since.Round(time.Millisecond))
+	}
+	return []Check{process, chain}
+}
+
+// Readiness returns the checks of /readyz. A node that fails one should get no
+// requests from a load balancer; by itself that is no reason to restart it.
+func Readiness(f Facts) []Check {
+	stage := Check{Name: "process", OK: f.Stage == Running && f.Failure == nil, Reason: f.Stage.String()}
+	if f.Failure != nil {
+		stage.Reason = f.Failure.Error()
+	}
+	bootstrapped := Check{Name: "bootstrapped", Reason: "the chain is not started yet"}
+	recent := Check{Name: "recent", Reason: "the chain is not started yet"}
+	if c := f.Chain; c != nil {
+		bootstrapped.OK, bootstrapped.Reason = c.Bootstrapped, "caught up with the network"
+		if !c.Bootstrapped {
+			bootstrapped.Reason = fmt.Sprintf("catching up, at height %d", c.Height)
+		}
+		recent.OK = c.Bootstrapped && c.Since <= readyAfter
+		recent.Reason = fmt.Sprintf("last block %s ago, want at most %s", c.Since.Round(time.Millisecond), readyAfter)
+		if !c.Bootstrapped {
+			recent.Reason = "not known while catching up"
+		}
+	}
+	stake := Check{Name: "validators", Reason: "the validators are not known yet"}
+	switch s := f.Stake; {
+	case s == nil:
+	case s.Err != nil:
+		stake.Reason = "the validators are not known: " + s.Err.Error()
+	default:
+		stake.OK = s.enough()
+		stake.Reason = fmt.Sprintf("connected to %d of %d units of stake through %d peers, want %d of %d parts", s.Connected, s.Total, f.Peers, s.Num, s.Den)
+	}
+	return []Check{stage, bootstrapped, stake, recent}
+}
