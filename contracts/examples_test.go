@@ -49,8 +49,14 @@ func (d *deployed) call(tb testing.TB, name string, args ...any) (out []any, use
 			if e, err := d.ABI.ErrorByID([4]byte(raw)); err == nil {
 				return nil, used, e.Name
 			}
-			if native := d.evm.Native(tb, precompile.MLDSAAddress); native != nil {
-				return nil, used, native.RevertName(tb, raw)
+			// An error of a native contract that the contract let through.
+			for _, entry := range precompile.Entries() {
+				if entry.ABI == nil {
+					continue
+				}
+				if e, err := entry.ABI.ErrorByID([4]byte(raw)); err == nil {
+					return nil, used, e.Name
+				}
 			}
 		}
 		tb.Fatalf("%s reverted with %x", name, raw)

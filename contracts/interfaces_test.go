@@ -15,9 +15,18 @@ import (
 
 // interfaces names the Solidity interface of each native contract.
 var interfaces = map[string]string{
-	"ML-DSA":  "IMLDSA",
-	"ML-KEM":  "IMLKEM",
-	"SLH-DSA": "ISLHDSA",
+	"CGGMP21":         "ICGGMP21",
+	"ECIES":           "IECIES",
+	"FROST":           "IFROST",
+	"HPKE":            "IHPKE",
+	"ML-DSA":          "IMLDSA",
+	"ML-KEM":          "IMLKEM",
+	"Pedersen":        "IPedersen",
+	"Poseidon":        "IPoseidon",
+	"Ring signatures": "IRing",
+	"SLH-DSA":         "ISLHDSA",
+	"STARK verifier":  "ISTARK",
+	"Threshold ECDSA": "IThresholdECDSA",
 }
 
 func TestSolidityIsFormattedAndTested(t *testing.T) {

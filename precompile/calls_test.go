@@ -6,25 +6,49 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/ava-labs/libevm/accounts/abi"
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/vm"
 	"github.com/cloudflare/circl/kem/mlkem/mlkem768"
 	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
 	"github.com/cloudflare/circl/sign/slhdsa"
+	"github.com/holiman/uint256"
 
 	"github.com/pars-network/pars/internal/evmtest"
 	"github.com/pars-network/pars/precompile"
 	"github.com/pars-network/pars/precompile/contract"
 )
 
-// sample is a call that succeeds.
+// sample is a call that succeeds, once the calls in before were made.
 type sample struct {
 	signature string
 	args      []any
+	before    []sample
+	// to and from are another contract and caller, for calls in before.
+	to, from common.Address
+}
+
+// prepare makes the calls in before in an EVM.
+func prepare(tb testing.TB, e *evmtest.EVM, address common.Address, before []sample) {
+	tb.Helper()
+	for _, b := range before {
+		to, from := address, evmtest.Caller
+		if b.to != (common.Address{}) {
+			to = b.to
+		}
+		if b.from != (common.Address{}) {
+			from = b.from
+		}
+		input := e.Native(tb, to).Pack(tb, b.signature, b.args...)
+		if out, _, err := e.Call(vm.AccountRef(from), to, input, evmtest.Gas, new(uint256.Int)); err != nil {
+			tb.Fatalf("setting up with %s: %x, %v", b.signature, out, err)
+		}
+	}
 }
 
 // samples has at least one good call for each function of each contract.
@@ -58,47 +82,92 @@ func samples(tb testing.TB) map[common.Address][]sample {
 	kemPKBytes, kemSKBytes := make([]byte, mlkem768.PublicKeySize), make([]byte, mlkem768.PrivateKeySize)
 	kemPK.Pack(kemPKBytes)
 	kemSK.Pack(kemSKBytes)
-	return map[common.Address][]sample{
+	all := sampleHashes()
+	maps.Copy(all, sampleECDSA(tb))
+	maps.Copy(all, map[common.Address][]sample{
 		precompile.MLKEMAddress: {
-			{"keyGen(uint8)", []any{uint8(5)}},
-			{"keyGen(uint8,bytes32,bytes32)", []any{uint8(1), seed, seed}},
-			{"encapsulate(bytes)", []any{kemPKBytes}},
-			{"encapsulate(bytes,bytes32)", []any{kemPKBytes, seed}},
-			{"decapsulate(bytes,bytes)", []any{kemSKBytes, make([]byte, mlkem768.CiphertextSize)}},
+			{signature: "keyGen(uint8)", args: []any{uint8(5)}},
+			{signature: "keyGen(uint8,bytes32,bytes32)", args: []any{uint8(1), seed, seed}},
+			{signature: "encapsulate(bytes)", args: []any{kemPKBytes}},
+			{signature: "encapsulate(bytes,bytes32)", args: []any{kemPKBytes, seed}},
+			{signature: "decapsulate(bytes,bytes)", args: []any{kemSKBytes, make([]byte, mlkem768.CiphertextSize)}},
 		},
 		precompile.MLDSAAddress: {
-			{"keyGen(uint8)", []any{uint8(87)}},
-			{"keyGen(uint8,bytes32)", []any{uint8(65), seed}},
-			{"sign(bytes,bytes)", []any{sk.Bytes(), message}},
-			{"signWithContext(bytes,bytes,bytes)", []any{sk.Bytes(), message, context}},
-			{"verify(bytes,bytes,bytes)", []any{pk.Bytes(), message, sig}},
-			{"verifyWithContext(bytes,bytes,bytes,bytes)", []any{pk.Bytes(), message, bound, context}},
-			{"verifyBatch(bytes[],bytes[],bytes[])", []any{[][]byte{pk.Bytes(), pk.Bytes()}, [][]byte{message, message}, [][]byte{sig, sig}}},
+			{signature: "keyGen(uint8)", args: []any{uint8(87)}},
+			{signature: "keyGen(uint8,bytes32)", args: []any{uint8(65), seed}},
+			{signature: "sign(bytes,bytes)", args: []any{sk.Bytes(), message}},
+			{signature: "signWithContext(bytes,bytes,bytes)", args: []any{sk.Bytes(), message, context}},
+			{signature: "verify(bytes,bytes,bytes)", args: []any{pk.Bytes(), message, sig}},
+			{signature: "verifyWithContext(bytes,bytes,bytes,bytes)", args: []any{pk.Bytes(), message, bound, context}},
+			{signature: "verifyBatch(bytes[],bytes[],bytes[])", args: []any{[][]byte{pk.Bytes(), pk.Bytes()}, [][]byte{message, message}, [][]byte{sig, sig}}},
 		},
 		precompile.SLHDSAAddress: {
-			{"keyGen(uint8)", []any{slhSet}},
-			{"keyGen(uint8,bytes)", []any{slhSet, make([]byte, 48)}},
-			{"sign(uint8,bytes,bytes)", []any{slhSet, slhSKBytes, message}},
-			{"signWithContext(uint8,bytes,bytes,bytes)", []any{slhSet, slhSKBytes, message, context}},
-			{"verify(uint8,bytes,bytes,bytes)", []any{slhSet, slhPKBytes, message, slhSig}},
-			{"verifyWithContext(uint8,bytes,bytes,bytes,bytes)", []any{slhSet, slhPKBytes, message, slhSig, []byte{}}},
+			{signature: "keyGen(uint8)", args: []any{slhSet}},
+			{signature: "keyGen(uint8,bytes)", args: []any{slhSet, make([]byte, 48)}},
+			{signature: "sign(uint8,bytes,bytes)", args: []any{slhSet, slhSKBytes, message}},
+			{signature: "signWithContext(uint8,bytes,bytes,bytes)", args: []any{slhSet, slhSKBytes, message, context}},
+			{signature: "verify(uint8,bytes,bytes,bytes)", args: []any{slhSet, slhPKBytes, message, slhSig}},
+			{signature: "verifyWithContext(uint8,bytes,bytes,bytes,bytes)", args: []any{slhSet, slhPKBytes, message, slhSig, []byte{}}},
 		},
+		precompile.RingAddress:  sampleRing(tb),
+		precompile.ECIESAddress: sampleECIES(tb),
+		precompile.HPKEAddress:  sampleHPKE(tb),
+		precompile.FROSTAddress: sampleFROST(tb),
+		precompile.STARKAddress: sampleSTARK(tb),
+	})
+	return all
+}
+
+// scene is one sample call in an EVM that is ready for it.
+type scene struct {
+	*evmtest.Native
+	method abi.Method
+	input  []byte
+	before []sample
+}
+
+// writes reports whether the function may change state.
+func (s *scene) writes() bool {
+	return s.method.StateMutability != "view" && s.method.StateMutability != "pure"
+}
+
+// node returns the contract in another EVM at the same block and state.
+func (s *scene) node(t *testing.T) *evmtest.Native {
+	t.Helper()
+	n := evmtest.New(t, evmtest.Block{}).Native(t, s.Address)
+	prepare(t, n.EVM, n.Address, s.before)
+	return n
+}
+
+// do makes the sample call, in an EVM of its own if it writes.
+func (s *scene) do(t *testing.T, how vm.CallType, gas uint64) (out []byte, used uint64, err error) {
+	t.Helper()
+	n := s.Native
+	if s.writes() {
+		n = s.node(t)
 	}
+	return n.EVM.Do(how, n.Address, s.input, gas)
 }
 
 // eachSample runs f for every sample call as a subtest.
-func eachSample(t *testing.T, f func(t *testing.T, n *evmtest.Native, input []byte)) {
+func eachSample(t *testing.T, f func(t *testing.T, s *scene)) {
 	all := samples(t)
 	for _, entry := range precompile.Entries() {
 		if entry.ABI == nil {
 			continue
 		}
+		methods := make(map[string]abi.Method)
+		for _, m := range entry.ABI.Methods {
+			methods[m.Sig] = m
+		}
 		covered := make(map[string]bool)
-		for _, s := range all[entry.Address] {
-			covered[s.signature] = true
-			t.Run(fmt.Sprintf("%s.%s", entry.Name, s.signature), func(t *testing.T) {
-				n := evmtest.New(t, evmtest.Block{}).Native(t, entry.Address)
-				f(t, n, n.Pack(t, s.signature, s.args...))
+		for _, sample := range all[entry.Address] {
+			covered[sample.signature] = true
+			t.Run(fmt.Sprintf("%s.%s", entry.Name, sample.signature), func(t *testing.T) {
+				s := &scene{Native: evmtest.New(t, evmtest.Block{}).Native(t, entry.Address), method: methods[sample.signature], before: sample.before}
+				s.input = s.Pack(t, sample.signature, sample.args...)
+				s.Native = s.node(t)
+				f(t, s)
 			})
 		}
 		for _, m := range entry.ABI.Methods {
@@ -110,43 +179,59 @@ func eachSample(t *testing.T, f func(t *testing.T, n *evmtest.Native, input []by
 }
 
 func TestEveryCallTypeGivesTheSameResult(t *testing.T) {
-	eachSample(t, func(t *testing.T, n *evmtest.Native, input []byte) {
-		want, wantUsed, err := n.EVM.Do(vm.Call, n.Address, input, evmtest.Gas)
-		if err != nil || len(want) == 0 {
+	eachSample(t, func(t *testing.T, s *scene) {
+		want, wantUsed, err := s.do(t, vm.Call, evmtest.Gas)
+		if err != nil || (len(want) == 0) != (len(s.method.Outputs) == 0) {
 			t.Fatalf("CALL = %x, %v, want a result", want, err)
 		}
 		for _, how := range evmtest.CallTypes {
-			root := n.State.IntermediateRoot(true)
-			got, used, err := n.EVM.Do(how, n.Address, input, evmtest.Gas)
-			refused := n.Stateful && (how == vm.DelegateCall || how == vm.CallCode)
+			refusal := ""
 			switch {
-			case refused:
-				if !errors.Is(err, vm.ErrExecutionReverted) || n.RevertName(t, got) != "DirectCallOnly" {
-					t.Errorf("%s = %x, %v, want a revert with DirectCallOnly", how, got, err)
+			case s.Stateful && (how == vm.DelegateCall || how == vm.CallCode):
+				refusal = "DirectCallOnly"
+			case s.writes() && how == vm.StaticCall:
+				refusal = "ReadOnlyCall"
+			}
+			n := s.node(t)
+			root := n.State.IntermediateRoot(true)
+			got, used, err := n.EVM.Do(how, n.Address, s.input, evmtest.Gas)
+			switch {
+			case refusal != "":
+				if !errors.Is(err, vm.ErrExecutionReverted) || n.RevertName(t, got) != refusal {
+					t.Errorf("%s = %x, %v, want a revert with %s", how, got, err, refusal)
 				}
 			case err != nil || !bytes.Equal(got, want) || used != wantUsed:
 				t.Errorf("%s = %x for %d gas, %v; want what CALL gives, %x for %d gas", how, got, used, err, want, wantUsed)
 			}
-			if how != vm.Call && n.State.IntermediateRoot(true) != root {
-				t.Errorf("%s changed the state", how)
+			if changed := n.State.IntermediateRoot(true) != root; changed != (s.writes() && refusal == "") {
+				t.Errorf("%s changed the state: %t, of a function that writes: %t", how, changed, s.writes())
 			}
 		}
 	})
 }
 
 func TestGasIsExact(t *testing.T) {
-	eachSample(t, func(t *testing.T, n *evmtest.Native, input []byte) {
-		want, gas, err := n.EVM.Do(vm.Call, n.Address, input, evmtest.Gas)
+	eachSample(t, func(t *testing.T, s *scene) {
+		want, gas, err := s.do(t, vm.Call, evmtest.Gas)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, how := range []vm.CallType{vm.Call, vm.StaticCall} {
-			if got, used, err := n.EVM.Do(how, n.Address, input, gas); err != nil || used != gas || !bytes.Equal(got, want) {
+		ways := []vm.CallType{vm.Call, vm.StaticCall}
+		if s.writes() {
+			ways = ways[:1]
+		}
+		for _, how := range ways {
+			if got, used, err := s.do(t, how, gas); err != nil || used != gas || !bytes.Equal(got, want) {
 				t.Errorf("%s with exactly %d gas = %x for %d gas, %v, want success", how, gas, got, used, err)
 			}
 			for _, short := range []uint64{0, 1, gas - 1} {
-				if got, used, err := n.EVM.Do(how, n.Address, input, short); !errors.Is(err, vm.ErrOutOfGas) || used != short || len(got) != 0 {
+				n := s.node(t)
+				root := n.State.IntermediateRoot(true)
+				if got, used, err := n.EVM.Do(how, n.Address, s.input, short); !errors.Is(err, vm.ErrOutOfGas) || used != short || len(got) != 0 {
 					t.Errorf("%s with %d gas = %x for %d gas, %v, want out of gas and all of it taken", how, short, got, used, err)
+				}
+				if n.State.IntermediateRoot(true) != root {
+					t.Errorf("%s with %d gas changed the state", how, short)
 				}
 			}
 		}
@@ -159,8 +244,8 @@ var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 func TestGasOfEachSampleIsTheGoldenOne(t *testing.T) {
 	const golden = "testdata/gas.txt"
 	var lines []string
-	eachSample(t, func(t *testing.T, n *evmtest.Native, input []byte) {
-		_, used, err := n.EVM.Do(vm.Call, n.Address, input, evmtest.Gas)
+	eachSample(t, func(t *testing.T, s *scene) {
+		_, used, err := s.do(t, vm.Call, evmtest.Gas)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,53 +268,64 @@ func TestGasOfEachSampleIsTheGoldenOne(t *testing.T) {
 }
 
 func TestMalformedInputReverts(t *testing.T) {
-	refuse := func(t *testing.T, n *evmtest.Native, what string, input []byte) {
+	// refuse wants the revert of input that no function takes, and the price of
+	// finding that out.
+	refuse := func(t *testing.T, s *scene, what string, input []byte) {
 		t.Helper()
-		out, used, err := n.EVM.Do(vm.Call, n.Address, input, evmtest.Gas)
+		out, used, err := s.EVM.Do(vm.Call, s.Address, input, evmtest.Gas)
 		if !errors.Is(err, vm.ErrExecutionReverted) {
 			t.Errorf("%s: %x, %v, want a revert", what, out, err)
 			return
 		}
-		if name := n.RevertName(t, out); name != "MalformedCalldata" && name != "UnknownFunction" {
+		if name := s.RevertName(t, out); name != "MalformedCalldata" && name != "UnknownFunction" {
 			t.Errorf("%s: reverts with %s, want MalformedCalldata or UnknownFunction", what, name)
 		}
 		if want := contract.CallGas + contract.WordGas*contract.Words(len(input)); used != want {
 			t.Errorf("%s: used %d gas, want %d and the rest back", what, used, want)
 		}
 	}
-	eachSample(t, func(t *testing.T, n *evmtest.Native, input []byte) {
-		refuse(t, n, "no input", nil)
-		refuse(t, n, "half a selector", input[:2])
-		refuse(t, n, "a selector alone", input[:4])
-		refuse(t, n, "one byte short", input[:len(input)-1])
-		refuse(t, n, "one word short", input[:len(input)-32])
-		refuse(t, n, "one byte long", append(bytes.Clone(input), 0))
-		refuse(t, n, "one word long", append(bytes.Clone(input), make([]byte, 32)...))
+	eachSample(t, func(t *testing.T, s *scene) {
+		refuse(t, s, "no input", nil)
+		refuse(t, s, "half a selector", s.input[:2])
+		refuse(t, s, "one byte long", append(bytes.Clone(s.input), 0))
+		refuse(t, s, "one word long", append(bytes.Clone(s.input), make([]byte, 32)...))
+		refuse(t, s, "one byte short", s.input[:len(s.input)-1])
+		if len(s.method.Inputs) > 0 {
+			refuse(t, s, "a selector alone", s.input[:4])
+			refuse(t, s, "one word short", s.input[:len(s.input)-32])
+		}
 		for _, fill := range []byte{0x00, 0xff} {
 			for _, size := range []int{1, 4, 36, 100, 1 << 12} {
-				refuse(t, n, fmt.Sprintf("%d bytes of %#x", size, fill), bytes.Repeat([]byte{fill}, size))
+				refuse(t, s, fmt.Sprintf("%d bytes of %#x", size, fill), bytes.Repeat([]byte{fill}, size))
 			}
-		}
-		refuse(t, n, "arguments of 0xff", append(bytes.Clone(input[:4]), bytes.Repeat([]byte{0xff}, len(input)-4)...))
-		// Zeros may be well-formed, as numbers, but no function takes them.
-		zeros := append(bytes.Clone(input[:4]), make([]byte, len(input)-4)...)
-		if out, _, err := n.EVM.Do(vm.Call, n.Address, zeros, evmtest.Gas); !errors.Is(err, vm.ErrExecutionReverted) || n.RevertName(t, out) == "" {
-			t.Errorf("arguments of zeros: %x, %v, want a revert", out, err)
+			// Words of one byte are well-formed where all arguments are numbers.
+			arguments := bytes.Repeat([]byte{fill}, len(s.input)-4)
+			input := append(bytes.Clone(s.input[:4]), arguments...)
+			what := fmt.Sprintf("arguments of %#x", fill)
+			if _, err := contract.Decode(s.method.Inputs, arguments); err != nil {
+				refuse(t, s, what, input)
+			} else if out, _, err := s.EVM.Do(vm.Call, s.Address, input, evmtest.Gas); err != nil && (!errors.Is(err, vm.ErrExecutionReverted) || s.RevertName(t, out) == "") {
+				t.Errorf("%s: %x, %v, want a result or a revert", what, out, err)
+			}
 		}
 	})
 }
 
 // Two EVMs stand for two nodes.
 func TestResultsAreTheSameOnEveryNode(t *testing.T) {
-	eachSample(t, func(t *testing.T, n *evmtest.Native, input []byte) {
-		want, _, err := n.EVM.Do(vm.Call, n.Address, input, evmtest.Gas)
+	eachSample(t, func(t *testing.T, s *scene) {
+		want, _, err := s.EVM.Do(vm.Call, s.Address, s.input, evmtest.Gas)
 		if err != nil {
 			t.Fatal(err)
 		}
+		root := s.State.IntermediateRoot(true)
 		for range 3 {
-			other := evmtest.New(t, evmtest.Block{})
-			if got, _, err := other.Do(vm.StaticCall, n.Address, input, evmtest.Gas); err != nil || !bytes.Equal(got, want) {
+			other := s.node(t)
+			if got, _, err := other.EVM.Do(vm.Call, s.Address, s.input, evmtest.Gas); err != nil || !bytes.Equal(got, want) {
 				t.Errorf("another EVM in the same block gives %x, %v, want %x", got, err, want)
+			}
+			if got := other.State.IntermediateRoot(true); got != root {
+				t.Errorf("another EVM in the same block ends in state %s, want %s", got, root)
 			}
 		}
 	})
@@ -238,6 +334,7 @@ func TestResultsAreTheSameOnEveryNode(t *testing.T) {
 func FuzzCalls(f *testing.F) {
 	entries := precompile.Entries()
 	all := samples(f)
+	before := make([][]sample, len(entries))
 	for i, entry := range entries {
 		f.Add(uint8(i), []byte{})
 		f.Add(uint8(i), bytes.Repeat([]byte{0xff}, 160))
@@ -247,12 +344,22 @@ func FuzzCalls(f *testing.F) {
 		n := evmtest.New(f, evmtest.Block{}).Native(f, entry.Address)
 		for _, s := range all[entry.Address] {
 			f.Add(uint8(i), n.Pack(f, s.signature, s.args...))
+			// Functions that read find what the samples of reading need.
+			if len(s.before) > len(before[i]) {
+				before[i] = s.before
+			}
 		}
 	}
 	f.Fuzz(func(t *testing.T, which uint8, input []byte) {
-		entry := entries[int(which)%len(entries)]
+		at := int(which) % len(entries)
+		entry := entries[at]
 		const gas = 3_000_000
-		first := evmtest.New(t, evmtest.Block{})
+		prepared := func() *evmtest.EVM {
+			e := evmtest.New(t, evmtest.Block{})
+			prepare(t, e, entry.Address, before[at])
+			return e
+		}
+		first := prepared()
 		want, wantUsed, wantErr := first.Do(vm.Call, entry.Address, input, gas)
 		if wantUsed > gas || (wantErr != nil && len(want) > 0 && !errors.Is(wantErr, vm.ErrExecutionReverted)) {
 			t.Fatalf("%s(%x) = %x for %d gas, %v", entry.Name, input, want, wantUsed, wantErr)
@@ -260,7 +367,7 @@ func FuzzCalls(f *testing.F) {
 		if entry.ABI != nil && errors.Is(wantErr, vm.ErrExecutionReverted) {
 			first.Native(t, entry.Address).RevertName(t, want)
 		}
-		got, used, err := evmtest.New(t, evmtest.Block{}).Do(vm.Call, entry.Address, input, gas)
+		got, used, err := prepared().Do(vm.Call, entry.Address, input, gas)
 		if !bytes.Equal(got, want) || used != wantUsed || !errors.Is(err, wantErr) {
 			t.Fatalf("%s(%x) = %x, %d, %v, then %x, %d, %v", entry.Name, input, want, wantUsed, wantErr, got, used, err)
 		}

@@ -12,6 +12,9 @@ import (
 
 	"github.com/pars-network/pars/precompile/contract"
 	"github.com/pars-network/pars/precompile/pq"
+	"github.com/pars-network/pars/precompile/privacy"
+	"github.com/pars-network/pars/precompile/threshold"
+	"github.com/pars-network/pars/precompile/zk"
 )
 
 // Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
@@ -20,6 +23,15 @@ var (
 	MLKEMAddress      = common.BytesToAddress([]byte{0x06, 0x01})
 	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
 	SLHDSAAddress     = common.BytesToAddress([]byte{0x06, 0x03})
+	RingAddress       = common.BytesToAddress([]byte{0x07, 0x00})
+	ECIESAddress      = common.BytesToAddress([]byte{0x07, 0x01})
+	HPKEAddress       = common.BytesToAddress([]byte{0x07, 0x02})
+	FROSTAddress      = common.BytesToAddress([]byte{0x08, 0x00})
+	CGGMP21Address    = common.BytesToAddress([]byte{0x08, 0x01})
+	ECDSAAddress      = common.BytesToAddress([]byte{0x08, 0x02})
+	PoseidonAddress   = common.BytesToAddress([]byte{0x09, 0x00})
+	PedersenAddress   = common.BytesToAddress([]byte{0x09, 0x01})
+	STARKAddress      = common.BytesToAddress([]byte{0x09, 0x02})
 )
 
 // Entry is one native contract. Entries are immutable.
@@ -51,6 +63,15 @@ var entries = []Entry{
 	native(MLKEMAddress, 0, pq.MLKEM),
 	native(MLDSAAddress, 0, pq.MLDSA),
 	native(SLHDSAAddress, 0, pq.SLHDSA),
+	native(RingAddress, 0, privacy.Ring),
+	native(ECIESAddress, 0, privacy.ECIES),
+	native(HPKEAddress, 0, privacy.HPKE),
+	native(FROSTAddress, 0, threshold.FROST),
+	native(CGGMP21Address, 0, threshold.CGGMP21),
+	native(ECDSAAddress, 0, threshold.ECDSA),
+	native(PoseidonAddress, 0, zk.Poseidon),
+	native(PedersenAddress, 0, zk.Pedersen),
+	native(STARKAddress, 0, zk.STARK),
 }
 
 var byAddress = func() map[common.Address]*Entry {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"testing"
+
+	"github.com/pars-network/pars/internal/vectors"
 )
 
 // vectorFile is one of the RFC's vector files (testdata/README.md).
@@ -54,7 +56,8 @@ var vectorNames = map[SuiteID]string{
 	P256: "p256-sha256", Secp256k1: "secp256k1-sha256",
 }
 
-func TestRFC9591Vectors(t *testing.T) {
+func TestVectorsRFC9591(t *testing.T) {
+	tally := vectors.NewTally(t, "FROST", "RFC 9591: nonces, shares, signatures")
 	for id, name := range vectorNames {
 		t.Run(name, func(t *testing.T) {
 			s, err := SuiteByID(id)
@@ -88,9 +91,8 @@ func TestRFC9591Vectors(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if hex.EncodeToString(c.Hiding) != o.Hiding || hex.EncodeToString(c.Binding) != o.Binding {
-					t.Errorf("signer %d commits to %x %x, want %s %s", o.Identifier, c.Hiding, c.Binding, o.Hiding, o.Binding)
-				}
+				ok := hex.EncodeToString(c.Hiding) == o.Hiding && hex.EncodeToString(c.Binding) == o.Binding
+				tally.Check(t, ok, "signer %d commits to %x %x, want %s %s", o.Identifier, c.Hiding, c.Binding, o.Hiding, o.Binding)
 				nonces[o.Identifier], commitments = n, append(commitments, c)
 			}
 			session, err := newSession(s, groupKey, msg, commitments)
@@ -108,18 +110,14 @@ func TestRFC9591Vectors(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if hex.EncodeToString(z) != o.Share {
-					t.Errorf("share of %d = %x, want %s", o.Identifier, z, o.Share)
-				}
+				tally.Check(t, hex.EncodeToString(z) == o.Share, "share of %d = %x, want %s", o.Identifier, z, o.Share)
 				if err := VerifyShare(s, groupKey, msg, commitments, o.Identifier, shares[o.Identifier].PublicKey(), z); err != nil {
 					t.Errorf("VerifyShare(%d) = %v, want nil", o.Identifier, err)
 				}
 				parts[o.Identifier] = z
 			}
 			sig, err := Aggregate(s, groupKey, msg, commitments, parts)
-			if err != nil || hex.EncodeToString(sig) != v.Final.Sig {
-				t.Errorf("Aggregate = %x, %v, want %s", sig, err, v.Final.Sig)
-			}
+			tally.Check(t, err == nil && hex.EncodeToString(sig) == v.Final.Sig, "Aggregate = %x, %v, want %s", sig, err, v.Final.Sig)
 		})
 	}
 }

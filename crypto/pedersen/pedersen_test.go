@@ -9,9 +9,11 @@ import (
 	"github.com/consensys/gnark-crypto/ecc/bn254"
 	"github.com/consensys/gnark-crypto/ecc/bn254/fr"
 	"github.com/consensys/gnark-crypto/ecc/stark-curve/fp"
+
+	"github.com/pars-network/pars/internal/vectors"
 )
 
-func TestStarkAgreesWithScure(t *testing.T) {
+func TestVectorsStarknetScure(t *testing.T) {
 	var file struct {
 		Cases []struct {
 			Inputs []string
@@ -28,6 +30,7 @@ func TestStarkAgreesWithScure(t *testing.T) {
 	if len(file.Cases) != 40 {
 		t.Fatalf("%d cases, want 40", len(file.Cases))
 	}
+	tally := vectors.NewTally(t, "Pedersen Starknet", "@scure/starknet 2.4.0")
 	for _, c := range file.Cases {
 		var x, y fp.Element
 		if _, err := x.SetString(c.Inputs[0]); err != nil {
@@ -36,9 +39,8 @@ func TestStarkAgreesWithScure(t *testing.T) {
 		if _, err := y.SetString(c.Inputs[1]); err != nil {
 			t.Fatal(err)
 		}
-		if got := Stark(x, y); got.String() != c.Hash {
-			t.Errorf("Stark(%v) = %s, want %s", c.Inputs, got.String(), c.Hash)
-		}
+		got := Stark(x, y)
+		tally.Check(t, got.String() == c.Hash, "Stark(%v) = %s, want %s", c.Inputs, got.String(), c.Hash)
 	}
 }
 

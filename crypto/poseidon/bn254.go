@@ -166,3 +166,11 @@ func generate(t, full, partial int) instance {
 	}
 	return c
 }
+
+// Products is the number of field products in [BN254] of n inputs: the price of
+// a hash is proportional to it.
+func Products(n int) int {
+	t := n + 1
+	partial := partialRounds[t-2]
+	return (fullRounds+partial)*t*t + 3*(fullRounds*t+partial)
+}

@@ -100,6 +100,21 @@ func HashToPoint(key []byte) *edwards25519.Point {
 // curveA is the Montgomery form's coefficient A = 486662.
 const curveA = 486662
 
+// rootSquare is sqrt(2A(A+2)) and rootOther is sqrt(A(A+2)/i) for i = sqrt(-1).
+var rootSquare, rootOther = func() (*field.Element, *field.Element) {
+	one := small(1)
+	// The "root" of -1 is of i, times a square root of 1; its square is i or -i.
+	i, ok := new(field.Element).SqrtRatio(new(field.Element).Negate(one), one)
+	product := new(field.Element).Mult32(small(curveA), curveA+2)
+	a, ok1 := new(field.Element).SqrtRatio(new(field.Element).Add(product, product), one)
+	// SqrtRatio multiplies a non-square with its i, the even root of -1.
+	b, ok2 := new(field.Element).SqrtRatio(product, i)
+	if ok&ok1&ok2 != 1 {
+		panic("ring: the constants of the map to the curve are no squares")
+	}
+	return a, b
+}()
+
 // fromField maps 32 bytes, taken as a number modulo 2^255 - 19 with all 256 bits,
 // to a curve point. With u that number, w = 2u^2 + 1 and x = w^2 - 2 A^2 u^2:
 // when w/x is a square, X = u sqrt(2A(A+2) w/x), even, and z = -2A u^2; else
@@ -118,24 +133,23 @@ func fromField(b []byte) *edwards25519.Point {
 	t := new(field.Element).Mult32(v, curveA)
 	x.Subtract(x, t.Mult32(t, curveA))
 
-	k := new(field.Element).Mult32(small(curveA), curveA+2)
-	k.Multiply(k, w)
-	z, root := new(field.Element), new(field.Element)
-	if _, ok := new(field.Element).SqrtRatio(w, x); ok == 1 {
-		k.Multiply(k, v) // A(A+2) w x 2u^2
-		root.SqrtRatio(k, x)
+	// One root serves both branches: for a non-square, SqrtRatio gives
+	// sqrt(i w/x) with i = sqrt(-1), and A(A+2)/i is a square.
+	root, z := new(field.Element), new(field.Element)
+	if _, ok := root.SqrtRatio(w, x); ok == 1 {
+		root.Multiply(root, u)
+		root.Absolute(root.Multiply(root, rootSquare))
 		z.Mult32(v, curveA)
 		z.Negate(z)
 	} else {
-		root.SqrtRatio(k, x)
+		root.Absolute(root.Multiply(root, rootOther))
 		root.Negate(root)
 		z.Negate(small(curveA))
 	}
-	y := new(field.Element).Add(z, w)
-	y.Invert(y)
-	y.Multiply(y, new(field.Element).Subtract(z, w))
-	one := small(1)
-	p, err := new(edwards25519.Point).SetExtendedCoordinates(root, y, one, new(field.Element).Multiply(root, y))
+	// In extended coordinates no division is left.
+	sum, difference := new(field.Element).Add(z, w), new(field.Element).Subtract(z, w)
+	p, err := new(edwards25519.Point).SetExtendedCoordinates(
+		new(field.Element).Multiply(root, sum), difference, sum, new(field.Element).Multiply(root, difference))
 	if err != nil {
 		// The map is total; the vectors of Monero exercise both branches.
 		panic("ring: the map to the curve left the curve")

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"filippo.io/edwards25519"
+
+	"github.com/pars-network/pars/internal/vectors"
 )
 
 func unhex(t testing.TB, s string) []byte {
@@ -22,7 +24,7 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-func TestKeyImagesAgreeWithMonero(t *testing.T) {
+func TestVectorsKeyImagesMonero(t *testing.T) {
 	file, err := os.ReadFile("testdata/key_images.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -31,6 +33,7 @@ func TestKeyImagesAgreeWithMonero(t *testing.T) {
 	if len(lines) != 3*16 {
 		t.Fatalf("%d words, want 48", len(lines))
 	}
+	tally := vectors.NewTally(t, "ring key images", "Monero, 16 of 256 lines")
 	for i := 0; i < len(lines); i += 3 {
 		// Monero's test takes public key and scalar independently of each other.
 		x, err := edwards25519.NewScalar().SetCanonicalBytes(unhex(t, lines[i+1]))
@@ -38,9 +41,7 @@ func TestKeyImagesAgreeWithMonero(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := new(edwards25519.Point).ScalarMult(x, HashToPoint(unhex(t, lines[i]))).Bytes()
-		if hex.EncodeToString(got) != lines[i+2] {
-			t.Errorf("case %d: image %x, want %s", i/3, got, lines[i+2])
-		}
+		tally.Check(t, hex.EncodeToString(got) == lines[i+2], "case %d: image %x, want %s", i/3, got, lines[i+2])
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pars-network/pars/internal/vectors"
 )
 
 // statement is NAME.json of testdata/winterfell; README.md there explains it.
@@ -163,13 +165,12 @@ func names(t testing.TB) []string {
 	return out
 }
 
-func TestWinterfellProofs(t *testing.T) {
+func TestVectorsWinterfellProofs(t *testing.T) {
+	tally := vectors.NewTally(t, "STARK", "Winterfell 0.13.1, proofs")
 	for _, name := range names(t) {
 		c, s := loadClaim(t, name)
 		err := c.verify()
-		if (err == nil) != (s.Unlimited == "accept") {
-			t.Errorf("Verify(%s) = %v, want %s", name, err, s.Unlimited)
-		}
+		tally.Check(t, (err == nil) == (s.Unlimited == "accept"), "Verify(%s) = %v, want %s", name, err, s.Unlimited)
 		if got := c.options.ConjecturedSecurity(); got != s.Security {
 			t.Errorf("%s: ConjecturedSecurity() = %d, want %d", name, got, s.Security)
 		}
@@ -186,7 +187,8 @@ type negatives struct {
 	Cases   []map[string]json.RawMessage
 }
 
-func TestWinterfellNegatives(t *testing.T) {
+func TestVectorsWinterfellNegatives(t *testing.T) {
+	tally := vectors.NewTally(t, "STARK", "Winterfell 0.13.1, what must be refused")
 	kinds := map[string]int{}
 	for _, name := range names(t) {
 		path := filepath.Join(winterfell, name+".neg.json")
@@ -200,9 +202,7 @@ func TestWinterfellNegatives(t *testing.T) {
 			c := base
 			c.proof = append([]byte(nil), base.proof...)
 			c.proof[bit>>3] ^= 1 << (bit & 7)
-			if err := c.verify(); err == nil {
-				t.Errorf("%s with bit %d flipped was accepted", name, bit)
-			}
+			tally.Check(t, c.verify() != nil, "%s with bit %d flipped was accepted", name, bit)
 			kinds["bit flip"]++
 		}
 		for i, raw := range neg.Cases {
@@ -214,9 +214,8 @@ func TestWinterfellNegatives(t *testing.T) {
 				t.Errorf("%s case %d (%s): no rule to apply %v", name, i, kind, keysOf(raw))
 				continue
 			}
-			if err := c.verify(); err == nil && c.options.ConjecturedSecurity() >= 100 {
-				t.Errorf("%s case %d (%s) was accepted", name, i, kind)
-			}
+			err := c.verify()
+			tally.Check(t, err != nil || c.options.ConjecturedSecurity() < 100, "%s case %d (%s) was accepted", name, i, kind)
 		}
 	}
 	t.Log("cases refused, by kind:", kinds)

@@ -16,21 +16,29 @@ import (
 	"github.com/pars-network/pars/precompile"
 )
 
-// allCalls lists the calls, ecrecover first.
-func allCalls() ([]call, error) {
+// allCalls lists the calls, ecrecover first, and what has to be called before.
+func allCalls() (calls, before []call, err error) {
 	b := new(builder)
 	b.ecrecover()
 	b.p256()
 	b.mlkem()
 	b.mldsa()
 	b.slhdsa()
-	return b.calls, b.err
+	b.ring()
+	b.ecies()
+	b.hpke()
+	b.frost()
+	b.ecdsa()
+	b.hashes()
+	b.stark()
+	return b.calls, b.before, b.err
 }
 
-// builder collects calls and the first error.
+// builder collects calls, what sets their state up, and the first error.
 type builder struct {
-	calls []call
-	err   error
+	calls  []call
+	before []call
+	err    error
 }
 
 func (b *builder) fail(err error) {

@@ -13,11 +13,14 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/vm"
+	"github.com/holiman/uint256"
 	"golang.org/x/sys/cpu"
 
 	"github.com/pars-network/pars/internal/evmtest"
@@ -28,6 +31,8 @@ type call struct {
 	name    string
 	address common.Address
 	input   []byte
+	// from calls when the state is set up; the usual caller when it is zero.
+	from common.Address
 	// reverts is set for a call that has to end in a revert.
 	reverts bool
 	// slow calls are measured in the first two rounds only.
@@ -44,17 +49,22 @@ type figure struct {
 func main() {
 	rounds := flag.Int("rounds", 15, "how many `rounds`; the fastest of each call counts")
 	slice := flag.Duration("slice", 20*time.Millisecond, "how `long` a call is repeated in a round")
+	only := flag.String("only", "", "measure the calls whose name this regular `expression` matches, and ecrecover")
 	write := flag.String("write", "", "`file` whose table is replaced, between <!-- name --> and <!-- /name -->")
 	name := flag.String("name", "default", "`name` of the build: default or portable")
 	flag.Parse()
-	if err := run(*rounds, *slice, *write, *name); err != nil {
+	if err := run(*rounds, *slice, *only, *write, *name); err != nil {
 		fmt.Fprintln(os.Stderr, "gasbench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int, slice time.Duration, write, name string) error {
-	figures, err := measure(rounds, slice)
+func run(rounds int, slice time.Duration, match, write, name string) error {
+	only, err := regexp.Compile(match)
+	if err != nil {
+		return fmt.Errorf("-only: %w", err)
+	}
+	figures, err := measure(rounds, slice, only)
 	if err != nil {
 		return err
 	}
@@ -76,14 +86,24 @@ func run(rounds int, slice time.Duration, write, name string) error {
 const gasLimit = 10_000_000_000
 
 // measure interleaves the calls, so that a busy machine slows all of them.
-func measure(rounds int, slice time.Duration) ([]figure, error) {
-	calls, err := allCalls()
+func measure(rounds int, slice time.Duration, only *regexp.Regexp) ([]figure, error) {
+	calls, before, err := allCalls()
 	if err != nil {
 		return nil, err
 	}
+	calls = slices.DeleteFunc(calls, func(c call) bool { return c.name != calls[0].name && !only.MatchString(c.name) })
 	e, err := evmtest.Open(evmtest.Block{})
 	if err != nil {
 		return nil, err
+	}
+	for _, c := range before {
+		from := c.from
+		if from == (common.Address{}) {
+			from = evmtest.Caller
+		}
+		if out, _, err := e.Call(vm.AccountRef(from), c.address, c.input, gasLimit, new(uint256.Int)); err != nil {
+			return nil, fmt.Errorf("setting up: %x, %w", out, err)
+		}
 	}
 	figures := make([]figure, len(calls))
 	for i, c := range calls {
