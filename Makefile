@@ -41,8 +41,10 @@ test: deps build ## the gate: vet, every package with the race detector, the rea
 	PARS_TEST_BIN=$(CURDIR)/$(BIN) go test -race -timeout 18m ./...
 
 .PHONY: test-full
-test-full: test ## the gate, then the long tests: many processes, many seeds, long fuzzing; results in docs/results/
-	PARS_TEST_FULL=1 PARS_TEST_BIN=$(CURDIR)/$(BIN) go test -timeout 120m ./...
+test-full: test ## the gate, then the long tests: all vectors, all flipped bits, all systems, 50 kills; results in docs/results/
+	@mkdir -p docs/results
+	@set -o pipefail; { echo "# make test-full: commit $(COMMIT), $$(date -u +%F), $$(nproc) cores"; \
+	  PARS_TEST_FULL=1 PARS_TEST_BIN=$(CURDIR)/$(BIN) go test -count=1 -timeout 120m ./... 2>&1; } | tee docs/results/test-full.txt
 
 .PHONY: test-vectors
 test-vectors: deps ## other people's test vectors: what passed, failed and was left out, by primitive
