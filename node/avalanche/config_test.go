@@ -12,9 +12,8 @@ import (
 	"github.com/ava-labs/avalanchego/utils/logging"
 	"github.com/ava-labs/avalanchego/vms/platformvm/reward"
 
-	"github.com/pars-network/pars/node/keys"
-
 	quorumtable "github.com/pars-network/pars/internal/quorum"
+	"github.com/pars-network/pars/node/keys"
 )
 
 func testConfig(t *testing.T, validators int) Config {
