@@ -66,6 +66,10 @@ func start(t *testing.T, args ...string) *network {
 func (n *network) run(args ...string) {
 	n.t.Helper()
 	n.holder = testutil.Start(n.t, testutil.Build(n.t, "parsd"), append([]string{"localnet", "--json"}, args...)...)
+	// Killed, which is what happens otherwise, it would leave its namespaces and
+	// temporary folder behind.
+	holder := n.holder
+	n.t.Cleanup(func() { holder.Terminate() })
 	n.banner = localnet.Banner{}
 	n.holder.JSON(patience, &n.banner)
 	n.nodes = nil
