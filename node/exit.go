@@ -49,6 +49,8 @@ var (
 	ErrLimits = errors.New("system limit is too low")
 	// ErrChain reports that the chain died.
 	ErrChain = errors.New("chain died")
+	// ErrForced reports an end without waiting, because the user asked twice.
+	ErrForced = errors.New("ended at once")
 )
 
 // usageError is a mistake of the user: its text stands alone, without the
@@ -86,6 +88,7 @@ func CodeOf(err error) Code {
 		{keys.ErrDamaged, CodeKeys},
 		{keys.ErrExposed, CodeKeys},
 		{ErrLimits, CodeLimits},
+		{ErrForced, CodeForced},
 		{ErrChain, CodeChain},
 		{avalanche.ErrEnded, CodeChain},
 	} {

@@ -47,6 +47,28 @@ func TestLocalnetFromBannerToCleanStop(t *testing.T) {
 	}
 }
 
+// TestSecondSignals checks that a repeated SIGTERM changes nothing, and that a
+// second interrupt leaves nothing behind either.
+func TestSecondSignals(t *testing.T) {
+	n := start(t, "--validators", "1")
+	n.holder.Signal(syscall.SIGTERM)
+	n.holder.Signal(syscall.SIGTERM)
+	if code := n.holder.Wait(patience); code != 0 {
+		t.Errorf("exit code after two SIGTERM = %d, want 0", code)
+	}
+	n.run("--validators", "1")
+	n.holder.Signal(os.Interrupt)
+	n.until("the first interrupt to be heard", func() bool { return strings.Contains(n.holder.Stderr(), "interrupt again to kill") })
+	n.holder.Signal(os.Interrupt)
+	// The node may have been done already.
+	if code := n.holder.Wait(patience); code != int(node.CodeForced) && code != 0 {
+		t.Errorf("exit code after two interrupts = %d, want %d, or 0 if it was done already", code, node.CodeForced)
+	}
+	if _, err := os.Stat(n.banner.DataDir); !errors.Is(err, fs.ErrNotExist) || !gone(n.nodes[0].info.PID) {
+		t.Errorf("the temporary folder %s (%v) or the node are still there", n.banner.DataDir, err)
+	}
+}
+
 // TestKilledHolderLeavesNoNodes needs the death signal of Linux.
 func TestKilledHolderLeavesNoNodes(t *testing.T) {
 	if _, err := os.Stat("/proc/self/status"); err != nil {

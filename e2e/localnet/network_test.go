@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"fmt"
+	"maps"
 	"math/big"
 	"os"
 	"strings"
@@ -57,7 +58,7 @@ type peer struct {
 // start runs `parsd localnet` and waits until all nodes are ready.
 func start(t *testing.T, args ...string) *network {
 	t.Helper()
-	n := &network{t: t, seen: &witness{receipts: map[common.Hash]common.Hash{}}}
+	n := &network{t: t, seen: &witness{receipts: map[common.Hash]place{}}}
 	n.run(args...)
 	return n
 }
@@ -65,6 +66,10 @@ func start(t *testing.T, args ...string) *network {
 func (n *network) run(args ...string) {
 	n.t.Helper()
 	n.holder = testutil.Start(n.t, testutil.Build(n.t, "parsd"), append([]string{"localnet", "--json"}, args...)...)
+	// Killed, which is what happens otherwise, it would leave its namespaces and
+	// temporary folder behind.
+	holder := n.holder
+	n.t.Cleanup(func() { holder.Terminate() })
 	n.banner = localnet.Banner{}
 	n.holder.JSON(patience, &n.banner)
 	n.nodes = nil
@@ -163,8 +168,15 @@ func (n *network) up() []*peer {
 // witness is what users were shown as final.
 type witness struct {
 	mu       sync.Mutex
-	receipts map[common.Hash]common.Hash // transaction -> block
-	checked  uint64                      // blocks up to here are known to be the same everywhere
+	receipts map[common.Hash]place // by transaction
+	top      uint64                // the highest block with one of them
+	checked  uint64                // blocks up to here are known to be the same everywhere
+}
+
+// place is the block that a transaction is in.
+type place struct {
+	hash   common.Hash
+	number uint64
 }
 
 func (w *witness) count() int {
@@ -176,10 +188,11 @@ func (w *witness) count() int {
 func (w *witness) add(r *types.Receipt) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if before, ok := w.receipts[r.TxHash]; ok && before != r.BlockHash {
-		return fmt.Errorf("transaction %s was final in block %s and now is in %s", r.TxHash, before, r.BlockHash)
+	if before, ok := w.receipts[r.TxHash]; ok && before.hash != r.BlockHash {
+		return fmt.Errorf("transaction %s was final in block %s and now is in %s", r.TxHash, before.hash, r.BlockHash)
 	}
-	w.receipts[r.TxHash] = r.BlockHash
+	w.receipts[r.TxHash] = place{r.BlockHash, r.BlockNumber.Uint64()}
+	w.top = max(w.top, r.BlockNumber.Uint64())
 	return nil
 }
 
@@ -315,15 +328,17 @@ func (p *peer) head(ctx context.Context) (uint64, error) {
 	return p.client.BlockNumber(ctx)
 }
 
-// agree waits until all nodes that are up have the highest block any of them has
-// now, and then compares: every block since the last time, the state, and every
+// agree waits until all nodes that are up have the highest block that any of
+// them has, or a user was shown, and then compares: every block since the last time, the state, and every
 // receipt a user ever saw.
 func (n *network) agree() {
 	n.t.Helper()
 	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
 	defer cancel()
 	up := n.up()
-	var top uint64
+	n.seen.mu.Lock()
+	receipts, top := maps.Clone(n.seen.receipts), n.seen.top
+	n.seen.mu.Unlock()
 	for _, p := range up {
 		h, err := p.head(ctx)
 		if err != nil {
@@ -367,16 +382,14 @@ func (n *network) agree() {
 			n.t.Fatalf("balance after block %d is %v at %s and %v at %s", top, got, p.name, balance, up[0].name)
 		}
 	}
-	n.seen.mu.Lock()
-	defer n.seen.mu.Unlock()
-	for tx, block := range n.seen.receipts {
+	for tx, block := range receipts {
 		for _, p := range up {
 			r, err := p.client.TransactionReceipt(ctx, tx)
-			if err != nil || r.BlockHash != block {
-				n.t.Fatalf("receipt of %s at %s = %+v, %v, want the one a user was shown, in block %s", tx, p.name, r, err, block)
+			if err != nil || r.BlockHash != block.hash {
+				n.t.Fatalf("receipt of %s at %s = %+v, %v, want the one a user was shown, in block %d, %s", tx, p.name, r, err, block.number, block.hash)
 			}
 		}
 	}
-	n.t.Logf("%d nodes agree on blocks %d to %d and on %d receipts that users were shown", len(up), n.seen.checked+1, top, len(n.seen.receipts))
+	n.t.Logf("%d nodes agree on blocks %d to %d and on %d receipts that users were shown", len(up), n.seen.checked+1, top, len(receipts))
 	n.seen.checked = top
 }

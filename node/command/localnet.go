@@ -54,8 +54,22 @@ Without --datadir it lives in a temporary folder that is removed at the end; wit
 // localnetLive runs a local network until it is told to stop or all its nodes
 // are gone.
 func (s streams) localnetLive(ctx context.Context, c localnet.Config, asJSON bool) error {
-	ctx, cancel := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	signals, hurry := make(chan os.Signal, 2), make(chan struct{})
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		<-signals
+		cancel()
+		// A repeated SIGTERM asks for nothing new: timeout(1) sends two.
+		for sig := range signals {
+			if sig == os.Interrupt {
+				close(hurry)
+				return
+			}
+		}
+	}()
 	began := time.Now()
 	n, err := localnet.Start(ctx, c)
 	if errors.Is(err, context.Canceled) {
@@ -78,9 +92,16 @@ func (s streams) localnetLive(ctx context.Context, c localnet.Config, asJSON boo
 	for {
 		select {
 		case <-ctx.Done():
-			cancel() // the next signal ends us at once, and the system ends the nodes
-			s.say(slog.LevelInfo, fmt.Sprintf("stopping %d nodes; interrupt again to end at once", len(banner.Nodes)))
-			return n.Stop()
+			s.say(slog.LevelInfo, fmt.Sprintf("stopping %d nodes; interrupt again to kill them", len(banner.Nodes)))
+			stopped := make(chan error, 1)
+			go func() { stopped <- n.Stop() }()
+			select {
+			case err := <-stopped:
+				return err
+			case <-hurry:
+				n.Kill()
+				return errors.Join(node.ErrForced, <-stopped)
+			}
 		case d := <-n.Deaths():
 			s.say(slog.LevelError, fmt.Sprintf("node%d %s", d.Node, d.Fate))
 			if d.Left == 0 {
