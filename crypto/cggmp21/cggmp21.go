@@ -97,13 +97,13 @@ func x(p *secp256k1.JacobianPoint) (*secp256k1.ModNScalar, error) {
 
 func (c Commitment) points() (r, k, s *secp256k1.JacobianPoint, err error) {
 	if r, err = point(c.R); err != nil {
-		return nil, nil, nil, fmt.Errorf("R: %w", err)
+		return nil, nil, nil, fmt.Errorf("point R: %w", err)
 	}
 	if k, err = point(c.K); err != nil {
-		return nil, nil, nil, fmt.Errorf("K: %w", err)
+		return nil, nil, nil, fmt.Errorf("point K: %w", err)
 	}
 	if s, err = point(c.S); err != nil {
-		return nil, nil, nil, fmt.Errorf("S: %w", err)
+		return nil, nil, nil, fmt.Errorf("point S: %w", err)
 	}
 	_, err = x(r)
 	return r, k, s, err

@@ -11,6 +11,7 @@ import (
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/vm"
 	"github.com/ava-labs/libevm/crypto"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/holiman/uint256"
 
 	"github.com/pars-network/pars/internal/evmtest"
@@ -28,6 +29,9 @@ const (
 	verifyKey   = "verify(bytes32,bytes32,bytes)"
 )
 
+// order is that of secp256k1.
+var order = secp256k1.S256().N
+
 // party is a participant with its account and its part of a presignature.
 type party struct {
 	account  *ecdsa.PrivateKey
@@ -42,18 +46,29 @@ type party struct {
 // rounds of the protocol would leave them with.
 func parties(t *testing.T, n int) (key, nonce []byte, r *big.Int, list []*party) {
 	t.Helper()
-	curve, random := crypto.S256(), rand.NewChaCha8([32]byte{0x21})
-	order := curve.Params().N
+	random := rand.NewChaCha8([32]byte{0x21})
 	scalar := func() *big.Int {
 		b := make([]byte, 40)
 		_, _ = random.Read(b)
 		b[39] |= 1
 		return new(big.Int).Mod(new(big.Int).SetBytes(b), order)
 	}
-	compress := func(x, y *big.Int) []byte { return crypto.CompressPubkey(&ecdsa.PublicKey{Curve: curve, X: x, Y: y}) }
+	times := func(n *big.Int, p *secp256k1.JacobianPoint) (out secp256k1.JacobianPoint) {
+		var s secp256k1.ModNScalar
+		s.SetByteSlice(n.FillBytes(make([]byte, 32)))
+		secp256k1.ScalarMultNonConst(&s, p, &out)
+		out.ToAffine()
+		return out
+	}
+	compress := func(p secp256k1.JacobianPoint) []byte {
+		return secp256k1.NewPublicKey(&p.X, &p.Y).SerializeCompressed()
+	}
+	var base secp256k1.JacobianPoint
+	secp256k1.ScalarBaseMultNonConst(new(secp256k1.ModNScalar).SetInt(1), &base)
 	x, k := scalar(), scalar()
-	key = compress(curve.ScalarBaseMult(x.FillBytes(make([]byte, 32))))
-	rx, ry := curve.ScalarBaseMult(new(big.Int).ModInverse(k, order).FillBytes(make([]byte, 32)))
+	key = compress(times(x, &base))
+	point := times(new(big.Int).ModInverse(k, order), &base)
+	rx := new(big.Int).SetBytes(point.X.Bytes()[:])
 	restK, restChi := new(big.Int).Set(k), new(big.Int).Mod(new(big.Int).Mul(k, x), order)
 	for i := range n {
 		account, err := crypto.ToECDSA(scalar().FillBytes(make([]byte, 32)))
@@ -67,12 +82,12 @@ func parties(t *testing.T, n int) (key, nonce []byte, r *big.Int, list []*party)
 			restK.Mod(restK.Sub(restK, p.k), order)
 			restChi.Mod(restChi.Sub(restChi, p.chi), order)
 		}
-		p.K = compress(curve.ScalarMult(rx, ry, p.k.FillBytes(make([]byte, 32))))
-		p.S = compress(curve.ScalarMult(rx, ry, p.chi.FillBytes(make([]byte, 32))))
+		p.K = compress(times(p.k, &point))
+		p.S = compress(times(p.chi, &point))
 		list = append(list, p)
 	}
 	slices.SortFunc(list, func(a, b *party) int { return a.address.Cmp(b.address) })
-	return key, compress(rx, ry), new(big.Int).Mod(rx, order), list
+	return key, compress(point), new(big.Int).Mod(rx, order), list
 }
 
 // as calls a function for another account.
@@ -141,7 +156,6 @@ func TestCGGMP21BlamesOnlyTheCheat(t *testing.T) {
 	reverts("NotCommitted", consistent, id, presignature, addresses, nonce, ss, ks)
 	reverts("Signers", consistent, id, presignature, addresses[:2], nonce, ks[:2], ss[:2])
 
-	order := crypto.S256().Params().N
 	digest := [32]byte(crypto.Keccak256([]byte("pay")))
 	sum := new(big.Int)
 	for i, p := range list {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	_ "embed"
 
-	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/crypto"
 
 	"github.com/pars-network/pars/crypto/cggmp21"
@@ -90,5 +89,5 @@ func ecdsaAccountOf(c *contract.Call) ([]any, error) {
 	if err != nil {
 		return nil, contract.Revert("Encoding")
 	}
-	return []any{common.Address(crypto.PubkeyToAddress(*key))}, nil
+	return []any{crypto.PubkeyToAddress(*key)}, nil
 }
