@@ -60,18 +60,18 @@ type Entry struct {
 // for its code first, so its account stays empty, as it is on every other chain.
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
-	native(MLKEMAddress, 0, pq.MLKEM),
-	native(MLDSAAddress, 0, pq.MLDSA),
-	native(SLHDSAAddress, 0, pq.SLHDSA),
-	native(RingAddress, 0, privacy.Ring),
-	native(ECIESAddress, 0, privacy.ECIES),
-	native(HPKEAddress, 0, privacy.HPKE),
-	native(FROSTAddress, 0, threshold.FROST),
-	native(CGGMP21Address, 0, threshold.CGGMP21),
-	native(ECDSAAddress, 0, threshold.ECDSA),
-	native(PoseidonAddress, 0, zk.Poseidon),
-	native(PedersenAddress, 0, zk.Pedersen),
-	native(STARKAddress, 0, zk.STARK),
+	native(MLKEMAddress, pq.MLKEM),
+	native(MLDSAAddress, pq.MLDSA),
+	native(SLHDSAAddress, pq.SLHDSA),
+	native(RingAddress, privacy.Ring),
+	native(ECIESAddress, privacy.ECIES),
+	native(HPKEAddress, privacy.HPKE),
+	native(FROSTAddress, threshold.FROST),
+	native(CGGMP21Address, threshold.CGGMP21),
+	native(ECDSAAddress, threshold.ECDSA),
+	native(PoseidonAddress, zk.Poseidon),
+	native(PedersenAddress, zk.Pedersen),
+	native(STARKAddress, zk.STARK),
 }
 
 var byAddress = func() map[common.Address]*Entry {
@@ -82,10 +82,10 @@ var byAddress = func() map[common.Address]*Entry {
 	return m
 }()
 
-func native(address common.Address, since uint64, c *contract.Contract) Entry {
+func native(address common.Address, c *contract.Contract) Entry {
 	ABI := c.ABI()
 	return Entry{
-		Address: address, Name: c.Name(), Since: since, ABI: &ABI,
+		Address: address, Name: c.Name(), ABI: &ABI,
 		Stateful: c.Stateful(), Predeployed: true, Run: c.Precompiled(),
 	}
 }

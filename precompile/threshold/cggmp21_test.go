@@ -30,7 +30,7 @@ const (
 )
 
 // order is that of secp256k1.
-var order = secp256k1.S256().N
+var order = secp256k1.Params().N
 
 // party is a participant with its account and its part of a presignature.
 type party struct {
