@@ -73,6 +73,10 @@ $(TOOLS)/govulncheck:
 bench: ## the benchmarks that stand beside hot code
 	go test -run '^$$' -bench . -benchmem ./crypto/... ./precompile/... ./evm/... ./session/...
 
+.PHONY: load
+load: ## measure a node that runs (docs/load.md); LOAD="--rate 500 --http URL" changes what and where
+	@go run ./internal/load/cmd/load $(if $(LOAD),$(LOAD),--rate 100 --duration 30s)
+
 .PHONY: generate
 generate: ## write the Go code of session/api/session.proto again
 	go generate ./session/api
