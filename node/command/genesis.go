@@ -39,7 +39,7 @@ development accounts are the default.`,
 	cmd.Flags().StringVar(&b.network, "network", "", "pars, pars-testnet or pars-dev")
 	cmd.Flags().StringVar(&b.alloc, "alloc", "", "JSON file with the first balances")
 	cmd.Flags().StringVar(&b.list, "validators", "", "JSON file with a list of validators")
-	cmd.Flags().StringArrayVar(&b.files, "validator", nil, "JSON file of one validator, as `parsd keys show --json` prints it; repeat")
+	cmd.Flags().StringArrayVar(&b.files, "validator", nil, "JSON file of one validator, as 'parsd keys show --json' prints it; repeat")
 	cmd.Flags().StringVar(&b.owner, "owner", "", "P-Chain address that stake returns to, for validators that name none")
 	cmd.Flags().Uint64Var(&b.weight, "weight", defaultWeight, "stake in units of 10^-9, for validators that name none")
 	cmd.Flags().DurationVar(&b.term, "term", 365*24*time.Hour, "how long validators serve, for those that name no end")

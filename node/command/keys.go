@@ -39,7 +39,7 @@ func (s streams) keys() *cobra.Command {
 func (s streams) keyCommand(use, short string, get func(dir string) (*keys.Keys, error)) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Args: noArgs}
 	dir := cmd.Flags().String("datadir", "", "data folder; the keys are in its folder staking (default ~/.parsd, or PARS_DATADIR)")
-	asJSON := cmd.Flags().Bool("json", false, "print JSON, as `parsd genesis build --validators` reads it")
+	asJSON := cmd.Flags().Bool("json", false, "print JSON, as 'parsd genesis build --validators' reads it")
 	cmd.RunE = func(*cobra.Command, []string) error {
 		path, err := s.dataDir(*dir)
 		if err != nil {
