@@ -156,6 +156,10 @@ func TestUndecidedBlocksAreInvisible(t *testing.T) {
 func TestPendingIsTheNextBlockWithoutTransactions(t *testing.T) {
 	n := start(t, Config{})
 	head := n.Mine(n.Tx(0, &chaintest.Store, 0, chaintest.Word(1)))
+	// Until the pool has seen the block, nonce 1 is one too high for it.
+	if err := n.Pool.Sync(); err != nil {
+		t.Fatal(err)
+	}
 	c := n.client(t)
 	me := chaintest.Address(n.Keys[0])
 	for i := range 3 {
