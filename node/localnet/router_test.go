@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,9 +60,9 @@ func TestRouterDelaysLosesAndKeepsOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, host := newPipe(), newPipe(), newPipe()
 		l := Links{RoundTrip: 100 * time.Millisecond}
-		sent := 0
+		var sent atomic.Int64 // two wires ask at once
 		// Every third packet between nodes is lost.
-		lost := func(i, j int) bool { sent++; return sent%3 == 0 }
+		lost := func(i, j int) bool { return sent.Add(1)%3 == 0 }
 		r := newRouter([]wire{{a, testAddr(0)}, {b, testAddr(1)}, {host, testAddr(2)}}, l.fromHost(2), lost)
 		began := time.Now()
 		for i := range uint32(9) {
@@ -76,7 +77,7 @@ func TestRouterDelaysLosesAndKeepsOrder(t *testing.T) {
 		if took := time.Since(began); took != 50*time.Millisecond {
 			t.Errorf("packets travelled %s, want half of the round trip, 50ms", took)
 		}
-		sent = 0
+		sent.Store(0)
 		host.out <- packetTo(testAddr(1), 77)
 		<-b.in
 		if took := time.Since(began); took != 50*time.Millisecond {
