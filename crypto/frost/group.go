@@ -3,6 +3,7 @@ package frost
 import (
 	"bytes"
 	"math/big"
+	"slices"
 
 	"filippo.io/edwards25519"
 	"github.com/cloudflare/circl/ecc/goldilocks"
@@ -30,20 +31,14 @@ type element interface {
 func fixed(k *big.Int, n int, littleEndian bool) []byte {
 	b := k.FillBytes(make([]byte, n))
 	if littleEndian {
-		reverse(b)
+		slices.Reverse(b)
 	}
 	return b
 }
 
-func reverse(b []byte) {
-	for i, j := 0, len(b)-1; i < j; i, j = i+1, j-1 {
-		b[i], b[j] = b[j], b[i]
-	}
-}
-
 func fromLittle(b []byte) *big.Int {
 	c := bytes.Clone(b)
-	reverse(c)
+	slices.Reverse(c)
 	return new(big.Int).SetBytes(c)
 }
 

@@ -95,16 +95,7 @@ func interpolate(values []uint64) []uint64 {
 		logN++
 	}
 	// Bit reversal, then decimation in time with the inverse root.
-	for i, j := 1, 0; i < n; i++ {
-		bit := n >> 1
-		for ; j&bit != 0; bit >>= 1 {
-			j ^= bit
-		}
-		j ^= bit
-		if i < j {
-			out[i], out[j] = out[j], out[i]
-		}
-	}
+	bitReverse(out)
 	for log := 1; log <= logN; log++ {
 		half, step := 1<<(log-1), inv(rootOfUnity(log))
 		for start := 0; start < n; start += 2 * half {
@@ -121,6 +112,21 @@ func interpolate(values []uint64) []uint64 {
 		out[i] = mul(out[i], scale)
 	}
 	return out
+}
+
+// bitReverse permutes v, a power of two long, by reversing its indices' bits.
+func bitReverse[T any](v []T) {
+	n := len(v)
+	for i, j := 1, 0; i < n; i++ {
+		bit := n >> 1
+		for ; j&bit != 0; bit >>= 1 {
+			j ^= bit
+		}
+		j ^= bit
+		if i < j {
+			v[i], v[j] = v[j], v[i]
+		}
+	}
 }
 
 // horner evaluates base field coefficients, constant first, at x.

@@ -113,16 +113,7 @@ func foldRows(f field, rows []element, logN, logDomain int, positions []uint64, 
 // factor 1/len(row).
 func inverseDFT(row []element, twiddles []uint64) {
 	n := len(row)
-	for i, j := 1, 0; i < n; i++ {
-		bit := n >> 1
-		for ; j&bit != 0; bit >>= 1 {
-			j ^= bit
-		}
-		j ^= bit
-		if i < j {
-			row[i], row[j] = row[j], row[i]
-		}
-	}
+	bitReverse(row)
 	for half := 1; half < n; half *= 2 {
 		stride := n / (2 * half)
 		for start := 0; start < n; start += 2 * half {
