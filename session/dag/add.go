@@ -327,6 +327,9 @@ func (s *Store) accept(items []*item) (*commit, []*item, error) {
 	if err := s.db.ApplyNoSyncWait(c.batch, pebble.Sync); err != nil {
 		return c, nil, s.fail(errors.Join(err, s.drop(c)))
 	}
+	for sp := range c.spaces {
+		sp.applied()
+	}
 	return c, released, nil
 }
 
@@ -515,7 +518,11 @@ func (sp *space) write(batch *pebble.Batch, it *item, parents []*node, st *autho
 	} else {
 		set(sp.chainKey(n.chain, n.place), binary.AppendUvarint(nil, n.pos))
 	}
+	if sp.rules.Auth == Vouched {
+		errs = append(errs, batch.Delete(sp.key(keyVouch, n.id[:]), nil))
+	}
 	sp.apply(n)
+	sp.fresh[n.pos], sp.freshID[n.id] = n, n
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("dag: writing a vertex: %w", err)
 	}

@@ -49,6 +49,7 @@ func (s *Store) Append(ctx context.Context, space Space, w Writer, kind Kind, pa
 	if err := s.commitNow(batch); err != nil {
 		return nil, ID{}, err
 	}
+	sp.applied()
 	sp.sync(sp.next - 1)
 	return v, it.id, nil
 }
@@ -132,11 +133,11 @@ func (s *Store) vouch(sp *space, author Author, ids []ID) ([]*item, error) {
 	}
 	batch := s.db.NewBatch()
 	for _, id := range ids {
-		by, found, err := s.read(sp.key(keyVouch, id[:]))
-		if err == nil && found && Author(by) != author {
+		by, found, err := sp.vouchedAs(id)
+		if err == nil && found && by != author {
 			err = fmt.Errorf("%w: %s was vouched for as another author's", ErrInvalid, id)
 		}
-		if err == nil {
+		if err == nil && !found {
 			err = batch.Set(sp.key(keyVouch, id[:]), author[:], nil)
 		}
 		if err != nil {
@@ -151,4 +152,23 @@ func (s *Store) vouch(sp *space, author Author, ids []ID) ([]*item, error) {
 		ready = append(ready, s.orphans.vouched(name{sp.id, id})...)
 	}
 	return asItems(ready), nil
+}
+
+// vouchedAs returns whose a vertex is by a verdict; that of an accepted one went
+// when it was accepted, and its author stands in it.
+func (sp *space) vouchedAs(id ID) (by Author, found bool, err error) {
+	n, err := sp.find(id)
+	if err != nil {
+		return by, false, err
+	}
+	if n != nil {
+		by, err = sp.authorName(n)
+		return by, true, err
+	}
+	value, found, err := sp.store.read(sp.key(keyVouch, id[:]))
+	if err == nil && found && len(value) != len(by) {
+		err = fmt.Errorf("%w: the verdict on %s has %d bytes", ErrCorrupt, id, len(value))
+	}
+	copy(by[:], value)
+	return by, found, err
 }

@@ -7,16 +7,25 @@ const (
 	MaxChains = 1024
 	// MaxSearch is after how many vertices a search gives up that the chains
 	// can't answer.
-	MaxSearch = 1 << 16
+	MaxSearch = 1 << 14
 
 	// maxCost bounds how many nodes are read to put a clock together.
 	maxCost = 128
-	// freeChains is up to how many chains a new author always gets a new one.
-	freeChains = 64
-	// idleAfter is after how many vertices without one on it a chain may be
-	// taken over by another author.
-	idleAfter = 1024
 )
+
+// chainLimits say when a new author gets a chain of their own.
+type chainLimits struct {
+	// free is up to how many chains there always is a new one.
+	free int
+	// most is how many there may be.
+	most int
+	// idle is after how many vertices without one on it a chain may be taken over.
+	idle uint64
+	// search is MaxSearch.
+	search int
+}
+
+var defaultChains = chainLimits{free: 64, most: MaxChains, idle: 1024, search: MaxSearch}
 
 // covers reports whether the clock's past includes a place on a chain.
 func covers(clock []uint32, chain, place uint32) bool {
@@ -91,6 +100,9 @@ func (sp *space) clock(n *node) ([]uint32, error) {
 func (sp *space) clockOf(nodes []*node) ([]uint32, error) {
 	clock := make([]uint32, 0, len(sp.tips)+1)
 	for _, n := range nodes {
+		if covers(clock, n.chain, n.place) {
+			continue
+		}
 		c, err := sp.clock(n)
 		if err != nil {
 			return nil, err
@@ -100,8 +112,7 @@ func (sp *space) clockOf(nodes []*node) ([]uint32, error) {
 	return clock, nil
 }
 
-// place lays a new vertex on a chain and gives it its clock. seq is its number
-// among its author's.
+// place lays a new vertex on a chain and gives it its clock.
 func (sp *space) place(n *node, parents []*node) error {
 	clock, err := sp.clockOf(parents)
 	if err != nil {
@@ -136,8 +147,8 @@ func (sp *space) pickChain(n *node, parents []*node, clock []uint32) uint32 {
 			return p.chain
 		}
 	}
-	count := len(sp.tips)
-	if count < freeChains {
+	count, limits := len(sp.tips), sp.store.chains
+	if count < limits.free {
 		return uint32(count + 1)
 	}
 	var oldest uint32
@@ -147,9 +158,9 @@ func (sp *space) pickChain(n *node, parents []*node, clock []uint32) uint32 {
 		}
 	}
 	switch {
-	case oldest != 0 && sp.tips[oldest-1].pos+idleAfter < n.pos:
+	case oldest != 0 && sp.tips[oldest-1].pos+limits.idle < n.pos:
 		return oldest
-	case count < MaxChains:
+	case count < limits.most:
 		return uint32(count + 1)
 	default:
 		return oldest

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
@@ -134,3 +135,6 @@ func since(tb testing.TB, s *Store, space Space, frontier ...ID) []ID {
 	}
 	return ids
 }
+
+// clock stands still.
+func clock() time.Time { return time.Unix(1_800_000_000, 0) }

@@ -72,6 +72,7 @@ type orphans struct {
 	limits  OrphanLimits
 	entries map[orphanKey]*orphan
 	waiting map[name]map[*orphan]bool // by missing parent, or by own name for a verdict
+	held    map[name]int              // encodings of a vertex in the buffer
 	peers   map[string]*share
 	authors map[byPeer]int
 	bytes   int
@@ -87,7 +88,7 @@ type share struct {
 
 func newOrphans(l OrphanLimits) *orphans {
 	return &orphans{
-		limits: l, entries: map[orphanKey]*orphan{}, waiting: map[name]map[*orphan]bool{},
+		limits: l, entries: map[orphanKey]*orphan{}, waiting: map[name]map[*orphan]bool{}, held: map[name]int{},
 		peers: map[string]*share{}, authors: map[byPeer]int{},
 	}
 }
@@ -103,6 +104,7 @@ func (b *orphans) add(o *orphan) bool {
 		return false
 	}
 	b.entries[o.key] = o
+	b.held[o.key.name]++
 	for id := range o.missing {
 		b.wait(name{o.key.space, id}, o)
 	}
@@ -160,6 +162,9 @@ func (b *orphans) remove(o *orphan) {
 		return
 	}
 	delete(b.entries, o.key)
+	if b.held[o.key.name]--; b.held[o.key.name] == 0 {
+		delete(b.held, o.key.name)
+	}
 	for id := range o.missing {
 		b.unwait(name{o.key.space, id}, o)
 	}
@@ -226,3 +231,6 @@ func (b *orphans) vouched(n name) []*orphan {
 	}
 	return ready
 }
+
+// wanted reports whether a vertex that others wait for is not in the buffer.
+func (b *orphans) wanted(n name) bool { return b.held[n] == 0 }

@@ -19,17 +19,17 @@ type Source struct {
 type Status int
 
 const (
-	// Accepted: it is valid, indexed, and synced to disk.
+	// Accepted says: it is valid, indexed, and synced to disk.
 	Accepted Status = iota + 1
-	// Known: it was accepted before. Its auth was not looked at.
+	// Known says: it was accepted before. Its auth was not looked at.
 	Known
-	// Waiting: it is in the buffer until its parents or its verdict come, and may
+	// Waiting says: it is in the buffer until its parents or its verdict come, and may
 	// be thrown out before.
 	Waiting
-	// Deferred: it was not looked at closely or found no room; it may be sent
+	// Deferred says: it was not looked at closely or found no room; it may be sent
 	// again later. Says nothing about the vertex.
 	Deferred
-	// Refused: these bytes are wrong and will always be; Err says how.
+	// Refused says: these bytes are wrong and will always be; Err says how.
 	Refused
 )
 

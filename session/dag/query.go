@@ -164,7 +164,7 @@ func (sp *space) search(a, b *node) (bool, error) {
 
 // past collects the positions of vertices in the past of from, themselves
 // included, of lamport number low and above, highest first, until it has seen
-// stop, if that is not 0, or MaxSearch of them. It reports whether it saw all.
+// stop, if that is not 0, or as many as [MaxSearch]. It reports whether it saw all.
 func (sp *space) past(from []*node, low, stop uint64) (map[uint64]bool, bool, error) {
 	seen := map[uint64]bool{}
 	var todo byLamport
@@ -178,7 +178,7 @@ func (sp *space) past(from []*node, low, stop uint64) (map[uint64]bool, bool, er
 			if seen[pos] {
 				continue
 			}
-			if len(seen) == MaxSearch {
+			if len(seen) >= sp.store.chains.search {
 				return seen, false, nil
 			}
 			p, err := sp.node(pos)
@@ -365,4 +365,25 @@ func (s *Store) Forked(space Space, author Author) (bool, error) {
 	}
 	forked := iter.First()
 	return forked, errors.Join(iter.Error(), iter.Close())
+}
+
+// Missing returns ids of vertices that others wait for and that are not here, at
+// most so many, in no order: what to ask peers for.
+func (s *Store) Missing(space Space, most int) ([]ID, error) {
+	sp, err := s.begin(space)
+	if err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	defer s.mu.Unlock()
+	var ids []ID
+	for n := range s.orphans.waiting {
+		if len(ids) >= most {
+			break
+		}
+		if n.space == sp.id && s.orphans.wanted(n) {
+			ids = append(ids, n.id)
+		}
+	}
+	return ids, nil
 }

@@ -1,11 +1,13 @@
 package dag
 
 import (
+	"cmp"
 	"container/heap"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -24,7 +26,7 @@ func (e Entry) Encoded() ([]byte, error) { return e.sp.bytes(e.r, e.Position) }
 // Since yields what the store held, when the iteration began, that is not in the past
 // of a frontier nor in the frontier itself, parents before children: what is new
 // for somebody who has all that. nil yields everything. Ids that were never
-// accepted here are skipped. Pruned vertices are left out.
+// accepted here are skipped; there may be [MaxFrontier] ids. Pruned vertices are left out.
 //
 // It reads what it yields and little more. Only where vertices lie on no chain (see
 // the package comment) and the frontier's past down to them is larger than
@@ -37,8 +39,8 @@ func (s *Store) Since(space Space, frontier []ID) iter.Seq2[Entry, error] {
 			return
 		}
 		defer s.calls.Done()
-		err = w.run(yield)
-		if err = errors.Join(err, w.db.Close()); err != nil {
+		stopped, err := w.run(yield)
+		if err = errors.Join(err, w.db.Close()); err != nil && !stopped {
 			yield(Entry{}, err)
 		}
 	}
@@ -77,7 +79,13 @@ func (s *Store) walk(id Space, frontier []ID) (*walk, error) {
 	return w, err
 }
 
+// MaxFrontier is how many ids the frontier given to [Store.Since] may have.
+const MaxFrontier = 4096
+
 func (sp *space) walk(frontier []ID) (*walk, error) {
+	if len(frontier) > MaxFrontier {
+		return nil, fmt.Errorf("dag: a frontier of %d ids, want at most %d", len(frontier), MaxFrontier)
+	}
 	var nodes []*node
 	for _, id := range frontier {
 		n, err := sp.find(id)
@@ -88,6 +96,7 @@ func (sp *space) walk(frontier []ID) (*walk, error) {
 			nodes = append(nodes, n)
 		}
 	}
+	slices.SortFunc(nodes, func(a, b *node) int { return cmp.Compare(b.pos, a.pos) })
 	clock, err := sp.clockOf(nodes)
 	if err != nil {
 		return nil, err
@@ -112,12 +121,13 @@ func (sp *space) walk(frontier []ID) (*walk, error) {
 	return w, nil
 }
 
-// run yields the vertices of all cursors by position.
-func (w *walk) run(yield func(Entry, error) bool) error {
+// run yields the vertices of all cursors by position and reports whether yield
+// asked it to stop.
+func (w *walk) run(yield func(Entry, error) bool) (stopped bool, err error) {
 	var ready cursors
 	for _, c := range w.todo {
 		if err := w.fill(c); err != nil {
-			return err
+			return false, err
 		}
 		if len(c.ahead) > 0 {
 			ready = append(ready, c)
@@ -128,19 +138,19 @@ func (w *walk) run(yield func(Entry, error) bool) error {
 		c := ready[0]
 		n, err := w.node(c.ahead[0])
 		if err != nil {
-			return err
+			return false, err
 		}
 		e := Entry{Header: n.header(), sp: w.sp, r: w.db}
 		here, err := w.here(n)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if here && !yield(e, nil) {
-			return nil
+			return true, nil
 		}
 		if c.ahead = c.ahead[1:]; len(c.ahead) == 0 {
 			if err := w.fill(c); err != nil {
-				return err
+				return false, err
 			}
 		}
 		if len(c.ahead) == 0 {
@@ -149,7 +159,7 @@ func (w *walk) run(yield func(Entry, error) bool) error {
 			heap.Fix(&ready, 0)
 		}
 	}
-	return nil
+	return false, nil
 }
 
 func (w *walk) node(pos uint64) (*node, error) {

@@ -39,6 +39,11 @@ type space struct {
 	heads      map[uint64]ID
 	tips       []tip // of chain i+1
 
+	// fresh are the vertices of a batch that is not applied yet, which reading the
+	// database would not find.
+	fresh   map[uint64]*node
+	freshID map[ID]*node
+
 	nodes   *cache[uint64, *node]
 	byID    *cache[ID, *node]
 	clocks  *cache[uint64, []uint32]
@@ -64,6 +69,7 @@ type authorState struct {
 func newSpace(s *Store, id Space, num uint32, rules Rules) *space {
 	return &space{
 		store: s, id: id, num: num, rules: rules, next: 1, heads: map[uint64]ID{},
+		fresh: map[uint64]*node{}, freshID: map[ID]*node{},
 		nodes: newCache[uint64, *node](cachedNodes), byID: newCache[ID, *node](cachedNodes),
 		clocks:  newCache[uint64, []uint32](cachedClocks),
 		authors: newCache[Author, *authorState](cachedAuthors),
@@ -206,6 +212,12 @@ func (sp *space) apply(n *node) {
 	sp.remember(n)
 }
 
+// applied says that the batch with the fresh vertices is in the database.
+func (sp *space) applied() {
+	clear(sp.fresh)
+	clear(sp.freshID)
+}
+
 func (sp *space) remember(n *node) {
 	sp.nodes.put(n.pos, n)
 	sp.byID.put(n.id, n)
@@ -213,6 +225,9 @@ func (sp *space) remember(n *node) {
 
 // node returns the vertex at a position.
 func (sp *space) node(pos uint64) (*node, error) {
+	if n := sp.fresh[pos]; n != nil {
+		return n, nil
+	}
 	if n, ok := sp.nodes.get(pos); ok {
 		return n, nil
 	}
@@ -233,6 +248,9 @@ func (sp *space) node(pos uint64) (*node, error) {
 
 // find returns the vertex with an id, nil for one that was never accepted.
 func (sp *space) find(id ID) (*node, error) {
+	if n := sp.freshID[id]; n != nil {
+		return n, nil
+	}
 	if n, ok := sp.byID.get(id); ok {
 		return n, nil
 	}

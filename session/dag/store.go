@@ -74,6 +74,8 @@ type Store struct {
 	lock *pebble.Lock
 	db   *pebble.DB
 	keys *keyring
+	// chains is fixed but in tests.
+	chains chainLimits
 
 	// calls counts calls that use the database, so that Close waits for them.
 	calls sync.WaitGroup
@@ -115,7 +117,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("dag: %s is in use by another process, or can't be locked: %w", cfg.Dir, err)
 	}
 	s := &Store{
-		cfg: cfg, lock: lock, keys: newKeyring(),
+		cfg: cfg, lock: lock, keys: newKeyring(), chains: defaultChains,
 		spaces:  map[Space]*space{},
 		orphans: newOrphans(cfg.Orphans),
 		peers:   newBuckets[string](cfg.PeerRate), authors: newBuckets[Author](cfg.AuthorRate),
