@@ -17,6 +17,7 @@ type space struct {
 	wants   map[ID]*want
 	queue   wantQueue
 	rate    bucket
+	floods  float64 // authors whose next vertex may go everywhere
 
 	repairAt  time.Time // the next one without reason
 	repairing bool
@@ -60,10 +61,34 @@ const (
 	stateOld                        // stored by other means; its author is not known here
 )
 
+// An author of whom nothing is known yet is pushed to all neighbours once: each
+// node keeps the way on which the vertex came first and prunes the others, so
+// that the author's tree is one of shortest paths from the second vertex on. It
+// costs as many copies as there are neighbours, so it is only for a share of all
+// vertices; without a budget for it the author starts on the shared tree.
+const (
+	floodBurst = 64
+	floodShare = 0.15
+)
+
+// flood makes an author's tree of all links, if the budget allows.
+func (sp *space) flood(e *entry) {
+	sp.floods = min(floodBurst, sp.floods+floodShare)
+	if _, known := sp.authors.get(e.author); known || sp.floods < 1 {
+		return
+	}
+	sp.floods--
+	b := branch{}
+	for _, m := range sp.members {
+		b[m.link.number] = m.link != e.from
+	}
+	sp.authors.put(e.author, b)
+}
+
 func newSpace(id SpaceID, dag Space, alias uint, cfg Config) *space {
 	return &space{
 		id: id, dag: dag, alias: alias, seen: newLRU[ID, *entry](cfg.Seen), authors: newLRU[[32]byte, branch](cfg.Authors),
-		wants: map[ID]*want{}, rate: newBucket(cfg.SpaceRate, cfg.SpaceBurst),
+		wants: map[ID]*want{}, rate: newBucket(cfg.SpaceRate, cfg.SpaceBurst), floods: floodBurst,
 	}
 }
 
@@ -146,6 +171,9 @@ func (s *Service) stored(sp *space, ids []ID) {
 // s.mu is held.
 func (s *Service) spread(sp *space, e *entry) {
 	var vertex []byte
+	if e.state != stateOld {
+		sp.flood(e)
+	}
 	for _, m := range sp.members {
 		if slices.Contains(e.has, m.link) {
 			continue
