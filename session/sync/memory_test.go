@@ -20,6 +20,7 @@ type memory struct {
 	mu       sync.Mutex
 	line     uint64
 	vertices map[ID]node
+	gone     map[ID]bool      // pruned, but known
 	adds     int              // batches that were given to Add
 	verified int              // vertices whose payload was looked at
 	outcome  func(ID) Outcome // overrides, if it returns one
@@ -100,8 +101,7 @@ func (s *memory) add(id ID, n node) Outcome {
 		return Refused
 	}
 	for _, p := range n.parents {
-		// Parents below the line may be gone.
-		if _, here := s.vertices[p]; !here && n.lamport > s.line {
+		if _, here := s.vertices[p]; !here && !s.gone[p] {
 			return Waiting
 		}
 	}
@@ -111,7 +111,10 @@ func (s *memory) add(id ID, n node) Outcome {
 
 // prune drops what lies below line.
 func (s *memory) prune(line uint64) {
-	s.line = line
+	s.line, s.gone = line, map[ID]bool{}
+	for id, n := range s.vertices {
+		s.gone[id] = n.lamport < line
+	}
 	maps.DeleteFunc(s.vertices, func(_ ID, n node) bool { return n.lamport < line })
 }
 

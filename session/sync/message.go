@@ -41,9 +41,10 @@ const (
 	fan = 16
 	// maxFrameRanges is how many ranges one frame holds.
 	maxFrameRanges = 1024
-	// maxTurn is how many bytes of ranges a side sends in one turn, and maxTurns how
-	// many turns one side has.
-	maxTurn, maxTurns = 4 << 20, 24
+	// maxTurn is how many bytes of ranges a side sends in one turn, maxTurns how
+	// many turns it has in one pass, and maxSpans how many of its ranges in one pass
+	// may need an answer.
+	maxTurn, maxTurns, maxSpans = 4 << 20, 12, 1 << 16
 	// maxHello and maxSmall bound the frames of the types with little in them.
 	maxHello, maxSmall = 1024, 64
 )

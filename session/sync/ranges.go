@@ -5,9 +5,9 @@ import (
 	"crypto/sha3"
 	"encoding/binary"
 	"errors"
-	"hash"
 	"slices"
 
+	"github.com/pars-network/pars/session/digest"
 	"github.com/pars-network/pars/session/wire"
 )
 
@@ -25,8 +25,11 @@ type ranger struct {
 	lo    ID  // where the other side's next span starts
 	bytes int // of the other side's turn so far
 	turns int // of the other side
+	spans int // of the other side that needed an answer
 
-	out rangeWriter
+	out   rangeWriter
+	asked int // spans in out and in earlier turns that need an answer
+	p     printer
 
 	wants  []uint64 // tags that only the other side has
 	offers []ID     // ids that only this side has
@@ -47,6 +50,12 @@ func (r *ranger) take(m *ranges, size int) error {
 		hi := bound{end: len(s.Bound) == 0}
 		copy(hi.id[:], s.Bound)
 		if !hi.above(&r.lo) {
+			return errRanges
+		}
+		if s.Mode != modeSkip {
+			r.spans++
+		}
+		if r.spans > maxSpans {
 			return errRanges
 		}
 		if err := r.answer(r.lo, hi, s); err != nil {
@@ -81,20 +90,34 @@ func (r *ranger) answer(lo ID, hi bound, s span) error {
 			return err
 		}
 	}
-	r.out.add(hi, modeSkip, nil)
+	r.add(hi, modeSkip, nil)
 	return nil
+}
+
+// add adds a span to the turn. Beyond maxSpans differences are left to another
+// session.
+func (r *ranger) add(hi bound, mode uint64, data []byte) {
+	if mode != modeSkip {
+		if r.asked == maxSpans {
+			r.cut = true
+			mode, data = modeSkip, nil
+		} else {
+			r.asked++
+		}
+	}
+	r.out.add(hi, mode, data)
 }
 
 // print is the first 16 bytes of SHA3-256 of the key and the ids of a range.
 func (r *ranger) print(lo ID, hi bound) ([]byte, error) {
-	p := newPrint(r.key)
+	r.p.start(r.key)
 	for id, err := range r.set.within(lo, hi) {
 		if err != nil {
 			return nil, err
 		}
-		p.add(&id)
+		r.p.add(&id)
 	}
-	return p.sum(), nil
+	return r.p.sum(), nil
 }
 
 // split answers a range that differs: with the tags of all its ids when they
@@ -107,7 +130,7 @@ func (r *ranger) split(lo ID, hi bound) error {
 		if err != nil {
 			return err
 		}
-		r.out.add(bound{end: true}, modePrint, p)
+		r.add(bound{end: true}, modePrint, p)
 		r.out.rest = true
 		return nil
 	}
@@ -126,10 +149,10 @@ func (r *ranger) split(lo ID, hi bound) error {
 			}
 			tags = binary.BigEndian.AppendUint64(tags, r.key.tag(&id))
 		}
-		r.out.add(hi, modeList, tags)
+		r.add(hi, modeList, tags)
 		return nil
 	}
-	p := newPrint(r.key)
+	r.p.start(r.key)
 	i, parts := 0, 0
 	var last ID
 	for id, err := range r.set.within(lo, hi) {
@@ -137,15 +160,15 @@ func (r *ranger) split(lo ID, hi bound) error {
 			return err
 		}
 		if i > 0 && i*fan/n > parts {
-			r.out.add(between(&last, &id), modePrint, p.sum())
-			p = newPrint(r.key)
+			r.add(between(&last, &id), modePrint, r.p.sum())
+			r.p.start(r.key)
 			parts = i * fan / n
 		}
-		p.add(&id)
+		r.p.add(&id)
 		last = id
 		i++
 	}
-	r.out.add(hi, modePrint, p.sum())
+	r.add(hi, modePrint, r.p.sum())
 	return nil
 }
 
@@ -193,20 +216,22 @@ func between(a, b *ID) bound {
 	return out
 }
 
-// printer makes a fingerprint.
+// printer makes one fingerprint after another.
 type printer struct {
-	h   hash.Hash
+	h   *sha3.SHA3
 	buf []byte
 }
 
-func newPrint(k *key) *printer {
-	p := &printer{h: sha3.New256(), buf: make([]byte, 0, 1088)}
-	p.buf = append(p.buf, k.ranges[:]...)
-	return p
+func (p *printer) start(k *key) {
+	if p.h == nil {
+		p.h, p.buf = sha3.New256(), make([]byte, 0, 1088)
+	}
+	p.h.Reset()
+	p.buf = append(p.buf[:0], k.ranges[:]...)
 }
 
 func (p *printer) add(id *ID) {
-	if p.buf = append(p.buf, id[:]...); len(p.buf) >= 1088 {
+	if p.buf = append(p.buf, id[:]...); len(p.buf) >= 1056 {
 		_, _ = p.h.Write(p.buf) // never fails
 		p.buf = p.buf[:0]
 	}
@@ -214,7 +239,7 @@ func (p *printer) add(id *ID) {
 
 func (p *printer) sum() []byte {
 	_, _ = p.h.Write(p.buf)
-	return p.h.Sum(nil)[:printSize]
+	return p.h.Sum(make([]byte, 0, digest.Size))[:printSize]
 }
 
 // rangeWriter collects the spans of a turn.

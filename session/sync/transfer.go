@@ -250,8 +250,8 @@ func (m *machine) store(ids []ID, batch [][]byte) error {
 			m.result.Received++
 		case o == Deferred:
 			m.in.lost = true
-		case o == Waiting && (m.in.lost || m.line > m.snap.Line()):
-			// Its parent was put off, or lies below the line of the other side.
+		case o == Waiting && (m.in.lost || m.line > 0):
+			// Its parent was put off, or one side has pruned it.
 			m.in.lost = true
 		case o == Waiting:
 			return fmt.Errorf("%w: %x came before its parents", ErrRefused, ids[i])
