@@ -61,15 +61,14 @@ func (m *machine) sketched() error {
 	for _, it := range m.decoder.recovered {
 		open[it.tag] = struct{}{}
 	}
-	for id, err := range m.set.from(ID{}) {
-		if err != nil {
-			return err
-		}
-		t := m.key.tag(&id)
+	err := m.tagged(func(id ID, t uint64) {
 		if _, own := open[t]; own {
 			delete(open, t)
 			m.offers = append(m.offers, id)
 		}
+	})
+	if err != nil {
+		return err
 	}
 	m.in.strict = true
 	for t := range open {
@@ -79,6 +78,23 @@ func (m *machine) sketched() error {
 		return err
 	}
 	return m.sendOffers()
+}
+
+// tagged calls f with every id of the set and its tag.
+func (m *machine) tagged(f func(id ID, tag uint64)) error {
+	i := 0
+	for id, err := range m.set.from(ID{}) {
+		if err != nil {
+			return fmt.Errorf("sync: reading the snapshot: %w", err)
+		}
+		if m.sketch != nil {
+			f(id, m.sketch.items[i].tag)
+		} else {
+			f(id, m.key.tag(&id))
+		}
+		i++
+	}
+	return nil
 }
 
 // startRanges sends the first turn of ranges.

@@ -62,16 +62,16 @@ func (it *item) advance() {
 // alpha 0.5); this is the inverse of that, in integers, so that every machine
 // agrees. Floating point only guesses.
 func jump(i uint32, u uint64) uint32 {
-	square := uint64(i+1) * uint64(i+2) << 32 // below 2^61
-	root := math.Sqrt(float64(square) / float64(u))
+	// All numbers stay below 2^62, so signed ones hold them, and the sign of a
+	// difference is a comparison without a branch, which would be a guess.
+	square := int64(i+1) * int64(i+2) << 32
+	root := math.Sqrt(float64(square) / float64(int64(u)))
 	if root > maxSymbols+1 {
 		return maxSymbols
 	}
 	// floor(root)-1 is the answer or one below it; the comparison is exact.
-	j := max(uint64(i)+1, uint64(max(root, 1))-1)
-	if (j+1)*(j+2)*u < square {
-		j++
-	}
+	j := max(int64(i)+1, int64(root)-1)
+	j += int64(uint64((j+1)*(j+2)*int64(u)-square) >> 63)
 	return uint32(min(j, maxSymbols))
 }
 
@@ -95,17 +95,37 @@ func newSketch(k *key, n int, ids iter.Seq2[ID, error]) (*sketch, error) {
 	return s, nil
 }
 
+// block is how many items extend moves side by side.
+const block = 64
+
 // extend makes the sketch n symbols long.
+//
+// One step of an item takes a division and a root that wait for those of the
+// step before. So a block of items takes its steps together: those of different
+// items wait for nothing, and the processor works on several at once.
 func (s *sketch) extend(n int) {
 	s.symbols = append(s.symbols, make([]symbol, n-len(s.symbols))...)
 	cells, end := s.symbols, uint32(n)
-	for i := range s.items {
-		it := s.items[i]
-		for it.next < end {
-			cells[it.next].add(it.tag, it.check)
-			it.advance()
+	for items := s.items; len(items) > 0; {
+		part := items[:min(block, len(items))]
+		items = items[len(part):]
+		var moving [block]uint8 // indices of those that are below end
+		k := 0
+		for i := range part {
+			moving[k&(block-1)] = uint8(i) // k <= i
+			k += int((uint64(part[i].next) - uint64(end)) >> 63)
 		}
-		s.items[i] = it
+		for k > 0 {
+			kept := 0
+			for _, i := range moving[:k] {
+				it := &part[i&(block-1)]
+				cells[it.next].add(it.tag, it.check)
+				it.advance()
+				moving[kept&(block-1)] = i
+				kept += int((uint64(it.next) - uint64(end)) >> 63)
+			}
+			k = kept
+		}
 	}
 }
 

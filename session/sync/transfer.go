@@ -62,15 +62,11 @@ func (m *machine) resolve() error {
 		asked[t] = struct{}{}
 	}
 	m.wanted = nil
-	for id, err := range m.set.from(ID{}) {
-		if err != nil {
-			return fmt.Errorf("sync: reading the snapshot: %w", err)
-		}
-		if _, ok := asked[m.key.tag(&id)]; ok && !m.set.isExtra(id) {
+	return m.tagged(func(id ID, t uint64) {
+		if _, ok := asked[t]; ok && !m.set.isExtra(id) {
 			m.offers = append(m.offers, id)
 		}
-	}
-	return nil
+	})
 }
 
 // sendOffers starts the transfer in both directions.
