@@ -241,8 +241,8 @@ func (s *Service) Leave(id SpaceID) {
 	}
 }
 
-// Publish adds a vertex to a space and spreads it. The error is that of
-// [Space.Add].
+// Publish adds a vertex to a space, unless the caller has done so, and spreads
+// it. The error is that of [Space.Add].
 func (s *Service) Publish(id SpaceID, vertex []byte) error {
 	sp, err := s.space(id)
 	if err != nil {
@@ -258,10 +258,13 @@ func (s *Service) Publish(id SpaceID, vertex []byte) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !slices.Contains(added.Stored, vid) {
-		return nil // it was there, or waits: it is spread when it is stored
+	if _, known := sp.seen.get(vid); known || len(added.Missing) > 0 {
+		return nil // gossip spreads it already, or will when it is stored
 	}
 	sp.seen.put(vid, &entry{id: vid, author: author, shared: true})
+	if len(added.Stored) == 0 {
+		added.Stored = []ID{vid} // the caller has stored it
+	}
 	s.stored(sp, added.Stored)
 	return nil
 }
