@@ -62,6 +62,32 @@ const (
 	msgErrBadName
 	msgErrBadText
 	msgErrFull
+	msgSpaceMade
+	msgSpaceJoined
+	msgSpaceLink
+	msgSpacePublic
+	msgNoSpaces
+	msgSpaceLine
+	msgNoPosts
+	msgPostOwn
+	msgPostUnnamed
+	msgPostForked
+	msgPostUnreadable
+	msgSpaceAlone
+	msgSyncEqual
+	msgSyncProblem
+	msgSpaceExported
+	msgSpaceImported
+	msgErrNoSpace
+	msgErrSpaceLink
+	msgErrSpaceTitle
+	msgErrSpaceName
+	msgErrSpaceText
+	msgErrSpaceFull
+	msgErrSpaceExport
+	msgErrSpaceUnknown
+	msgErrSpaceEarlier
+	msgErrSpaceTwo
 	numTexts
 )
 
@@ -80,6 +106,16 @@ var reasons = map[string]key{
 	"name":            msgErrBadName,
 	"text":            msgErrBadText,
 	"full":            msgErrFull,
+	"no-space":        msgErrNoSpace,
+	"space-link":      msgErrSpaceLink,
+	"space-title":     msgErrSpaceTitle,
+	"space-name":      msgErrSpaceName,
+	"space-text":      msgErrSpaceText,
+	"space-full":      msgErrSpaceFull,
+	"space-export":    msgErrSpaceExport,
+	"space-unknown":   msgErrSpaceUnknown,
+	"space-earlier":   msgErrSpaceEarlier,
+	"space-two":       msgErrSpaceTwo,
 }
 
 // catalogue holds every text, English then Persian. Persian spelling needs the
@@ -162,4 +198,38 @@ var catalogue = [numTexts][2]string{
 	msgErrBadName:        {"a name can't look like this", "نام پذیرفتنی نیست"},
 	msgErrBadText:        {"the text is empty or too long", "متن خالی یا بیش از اندازه بلند است"},
 	msgErrFull:           {"there is no room", "جا نیست"},
+
+	msgSpaceMade:   {"Made the public space %s, %s", "فضای همگانی %s ساخته شد، %s"},
+	msgSpaceJoined: {"You take part in the public space %s, %s", "به فضای همگانی %s پیوستید، %s"},
+	msgSpaceLink:   {"Others join with: %s", "دیگران با این فرمان می‌پیوندند: %s"},
+	msgSpacePublic: {
+		"Whoever has the link reads everything, and what was posted can't be taken back.",
+		"هر کس پیوند را داشته باشد همه چیز را می‌خواند و آنچه نوشته شد پس گرفتنی نیست.",
+	},
+	msgNoSpaces:       {"No public spaces yet: %s", "هنوز فضای همگانی نیست: %s"},
+	msgSpaceLine:      {"%s  %s  posts %s, authors %s, linked nodes in it %s", "%s  %s  نوشته‌ها %s، نویسندگان %s، گره‌های متصل در آن %s"},
+	msgNoPosts:        {"Nothing was posted yet.", "هنوز چیزی نوشته نشده است."},
+	msgPostOwn:        {"you", "شما"},
+	msgPostUnnamed:    {"without a name", "بی‌نام"},
+	msgPostForked:     {"this author has signed two different posts under one number", "این نویسنده دو نوشتهٔ متفاوت را با یک شماره امضا کرده است"},
+	msgPostUnreadable: {"[not a post that this version can show]", "[این نسخه نمی‌تواند این نوشته را نشان دهد]"},
+	msgSpaceAlone: {
+		"No linked node takes part in this space now; it is brought to others when one does.",
+		"اکنون هیچ گره متصلی در این فضا نیست؛ هرگاه گرهی بیاید به آن می‌رسد.",
+	},
+	msgSyncEqual:     {"%s: equal; %s sent, %s received, %s bytes", "%s: برابر؛ %s فرستاده، %s دریافت، %s بایت"},
+	msgSyncProblem:   {"%s: %s; %s sent, %s received", "%s: %s؛ %s فرستاده، %s دریافت"},
+	msgSpaceExported: {"%s holds all of it, %s bytes. Whoever takes part imports it with: %s", "همهٔ آن در %s است، %s بایت. دیگر اعضا با این فرمان واردش می‌کنند: %s"},
+	msgSpaceImported: {"Imported %s: %s posts of the file are here", "وارد شد: %s؛ %s نوشتهٔ فایل اینجاست"},
+
+	msgErrNoSpace:      {"there is no such space here", "چنین فضایی اینجا نیست؛ parsctl space list"},
+	msgErrSpaceLink:    {"this is not a link of a public space", "این پیوند یک فضای همگانی نیست"},
+	msgErrSpaceTitle:   {"a title can't look like this", "عنوان پذیرفتنی نیست"},
+	msgErrSpaceName:    {"a name can't look like this", "نام پذیرفتنی نیست"},
+	msgErrSpaceText:    {"the text is empty or too long", "متن خالی یا بیش از اندازه بلند است"},
+	msgErrSpaceFull:    {"this node takes part in as many spaces as it can", "این گره در بیشترین شمار فضاها عضو است"},
+	msgErrSpaceExport:  {"this is not an intact export", "این فایل خروجی سالم یک فضا نیست"},
+	msgErrSpaceUnknown: {"this export is of a space that is not joined here", "این فایل از فضایی است که عضو آن نیستید؛ نخست با پیوند آن بپیوندید"},
+	msgErrSpaceEarlier: {"an earlier export is missing", "فایل پیشین هنوز وارد نشده است؛ نخست آن را وارد کنید"},
+	msgErrSpaceTwo:     {"more than one space has that title", "بیش از یک فضا این عنوان را دارد؛ شناسهٔ آن را بدهید"},
 }

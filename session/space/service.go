@@ -328,11 +328,12 @@ func (s *Service) take(sp *Space) error {
 
 // follow announces what was accepted by whatever way, and tells watchers.
 func (s *Service) follow(ctx context.Context, spread Spreader, sp Space) error {
-	last, err := s.last(sp)
+	// What is older was announced when it came, or is left to reconciliation.
+	stats, err := s.cfg.Graph.Stats(sp.ID)
 	if err != nil {
 		return err
 	}
-	feed, err := s.cfg.Graph.Feed(sp.ID, last)
+	feed, err := s.cfg.Graph.Feed(sp.ID, stats.Last)
 	if err != nil {
 		return err
 	}
@@ -352,20 +353,8 @@ func (s *Service) follow(ctx context.Context, spread Spreader, sp Space) error {
 	}
 }
 
-// last is the position of the newest vertex.
-func (s *Service) last(sp Space) (uint64, error) {
-	frontier, err := s.cfg.Graph.Frontier(sp.ID)
-	var last uint64
-	for _, id := range frontier {
-		if err != nil {
-			break
-		}
-		var h dag.Header
-		h, _, err = s.cfg.Graph.Header(sp.ID, id)
-		last = max(last, h.Position)
-	}
-	return last, err
-}
+// Stats counts what a space holds.
+func (s *Service) Stats(sp Space) (dag.Stats, error) { return s.cfg.Graph.Stats(sp.ID) }
 
 // Joined reports whether the node takes part in a space.
 func (s *Service) Joined(id dag.Space) bool {
