@@ -66,6 +66,9 @@ type Config struct {
 	// Fatal is called when pebble can't go on without risking what is on disk. It
 	// must not return. nil means: print and exit the process.
 	Fatal func(message string)
+
+	// memTable is pebble's, in bytes; tests make it small. 0 means 8 MiB.
+	memTable uint64
 }
 
 // Store keeps the vertices of many spaces. It is safe for concurrent use.
@@ -108,6 +111,9 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.CacheBytes <= 0 {
 		cfg.CacheBytes = 16 << 20
 	}
+	if cfg.memTable == 0 {
+		cfg.memTable = 8 << 20
+	}
 	cfg.Orphans = cfg.Orphans.orDefault()
 	if err := cfg.FS.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("dag: making the folder %s: %w", cfg.Dir, err)
@@ -125,7 +131,7 @@ func Open(cfg Config) (*Store, error) {
 	options := &pebble.Options{
 		FS: cfg.FS, Lock: lock, Logger: databaseLogger{cfg.Logger, cfg.Fatal},
 		FormatMajorVersion: pebble.FormatNewest,
-		CacheSize:          cfg.CacheBytes, MemTableSize: 8 << 20,
+		CacheSize:          cfg.CacheBytes, MemTableSize: cfg.memTable,
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
