@@ -1,14 +1,13 @@
 package dag
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
-	"runtime"
 	"slices"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -20,13 +19,18 @@ import (
 type workload struct {
 	mu    sync.Mutex
 	acked []ID
-	line  uint64
+	tell  func(ID)
 }
 
 func (w *workload) ack(ids ...ID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.acked = append(w.acked, ids...)
+	for _, id := range ids {
+		if w.tell != nil {
+			w.tell(id)
+		}
+	}
 }
 
 // seen returns what was acknowledged up to now.
@@ -37,8 +41,8 @@ func (w *workload) seen() []ID {
 }
 
 // run does its work until a call fails.
-func (w *workload) run(t *testing.T, s *Store) error {
-	ctx, space := t.Context(), vouched.Space()
+func (w *workload) run(ctx context.Context, s *Store) error {
+	space := vouched.Space()
 	if _, err := s.Join(vouched); err != nil {
 		return err
 	}
@@ -61,7 +65,10 @@ func (w *workload) run(t *testing.T, s *Store) error {
 			if i == 5 { // a fork
 				parents = parents[:1]
 			}
-			last = make1(t, vouched, they, Data, fmt.Sprint(round, i), parents...)
+			var err error
+			if last, err = build(vouched, they, Data, fmt.Sprint(round, i), parents...); err != nil {
+				return err
+			}
 			batch, ids = append(batch, last.data), append(ids, last.id)
 		}
 		slices.Reverse(batch)
@@ -98,9 +105,9 @@ func (w *workload) run(t *testing.T, s *Store) error {
 
 // audit opens a store anew and compares it with a model of the vertices in it,
 // with what was acknowledged, and goes on writing.
-func audit(t *testing.T, fs vfs.FS, acked []ID) {
+func audit(t *testing.T, fs vfs.FS, acked []ID, dir string) {
 	t.Helper()
-	s, err := Open(Config{FS: fs, Dir: "dag", Now: clock})
+	s, err := Open(Config{FS: fs, Dir: dir, Now: clock})
 	if err != nil {
 		t.Fatalf("opening after the fault: %v", err)
 	}
@@ -229,7 +236,7 @@ func TestPowerIsLostAnywhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.run(t, s); err != nil {
+	if err := w.run(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -240,90 +247,12 @@ func TestPowerIsLostAnywhere(t *testing.T) {
 	}
 	t.Logf("%d moments", len(moments))
 	for i, m := range moments {
-		audit(t, m.fs, m.acked)
+		audit(t, m.fs, m.acked, "dag")
 		if t.Failed() {
 			t.Fatalf("at moment %d", i)
 		}
 	}
 }
-
-// The disk refuses the k-th write or sync, and all after it, as a full or broken
-// one does: calls say so, nothing acknowledged is lost, and a store opened when the
-// disk works again goes on.
-func TestTheDiskRefuses(t *testing.T) {
-	for name, fault := range map[string]error{"full": syscall.ENOSPC, "broken": syscall.EIO} {
-		t.Run(name, func(t *testing.T) {
-			for k := 1; refuseFrom(t, k, fault); k += 3 {
-			}
-		})
-	}
-}
-
-// refuseFrom runs the workload on a disk that refuses everything from the k-th
-// change on, and reports whether it got that far.
-func refuseFrom(t *testing.T, k int, fault error) bool {
-	t.Helper()
-	var mu sync.Mutex
-	count, lifted := 0, false
-	mem := vfs.NewCrashableMem()
-	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if !changes(op) {
-			return nil
-		}
-		if count++; count < k || lifted {
-			return nil
-		}
-		return &vfsError{op.Path, fault}
-	}))
-	w := &workload{}
-	fatal, done := make(chan string, 16), make(chan error, 1)
-	// As when the process ends: the goroutine goes no further.
-	die := func(msg string) { fatal <- msg; runtime.Goexit() }
-	go func() {
-		s, err := Open(Config{FS: fs, Dir: "dag", Now: clock, memTable: 32 << 10, Fatal: die})
-		if err != nil {
-			done <- err
-			return
-		}
-		err = w.run(t, s)
-		if errors.Is(err, ErrFailed) {
-			if _, _, again := s.Append(t.Context(), vouched.Space(), NewVouchedWriter(Author{1}), Data, nil); !errors.Is(again, ErrFailed) {
-				t.Errorf("after a failure Append = %v, want ErrFailed", again)
-			}
-		}
-		done <- errors.Join(err, s.Close())
-	}()
-	var err error
-	select {
-	case msg := <-fatal:
-		err = errors.New(msg)
-	case err = <-done:
-	}
-	mu.Lock()
-	reached := count >= k
-	lifted = true
-	mu.Unlock()
-	if reached && err == nil {
-		// What pebble does in the background may fail unseen; it tries again.
-		t.Logf("change %d was not missed", k)
-	}
-	if !reached && err != nil {
-		t.Fatalf("without a fault: %v", err)
-	}
-	audit(t, mem.CrashClone(vfs.CrashCloneCfg{}), w.seen())
-	return reached
-}
-
-// vfsError is what a disk says.
-type vfsError struct {
-	path string
-	err  error
-}
-
-func (e *vfsError) Error() string { return e.path + ": " + e.err.Error() }
-func (e *vfsError) Unwrap() error { return e.err }
 
 // A damaged record is found and said, not believed.
 func TestDamagedRecords(t *testing.T) {
