@@ -99,8 +99,6 @@ func (q *sequence) find(e dot) int32 {
 	return hs[i]
 }
 
-func (q *sequence) has(e dot) bool { return e == noElem || q.find(e) >= 0 }
-
 // rightOf returns the right origin of e.
 func (q *sequence) rightOf(e dot) dot {
 	if e == noElem {
