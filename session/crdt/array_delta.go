@@ -159,7 +159,7 @@ func readContent(u *unpacker, text bool, n uint64) (c content) {
 	return c
 }
 
-func (d *seqDelta) encode(p *packer, num []uint32) {
+func (d *seqDelta) encode(p *packer, num places) {
 	p.uint(uint64(len(d.runs)))
 	at := uint32(0)
 	ref := func(e dot) {
@@ -169,7 +169,7 @@ func (d *seqDelta) encode(p *packer, num []uint32) {
 		case e.v == own:
 			p.uint(uint64(at-e.i)*2 - 1)
 		default:
-			p.uint(uint64(num[e.v]+1) * 2)
+			p.uint(uint64(num(e.v)+1) * 2)
 			p.uint(uint64(e.i))
 		}
 	}
@@ -210,16 +210,16 @@ func readRunHead(u *unpacker, most uint64) (r run) {
 	return r
 }
 
-func (d *seqDelta) encodeRemoves(p *packer, num []uint32) {
+func (d *seqDelta) encodeRemoves(p *packer, num places) {
 	removes := slices.Clone(d.removes)
 	slices.SortFunc(removes, func(a, b elements) int {
-		return cmp.Or(cmp.Compare(num[a.v], num[b.v]), cmp.Compare(a.off, b.off))
+		return cmp.Or(cmp.Compare(num(a.v), num(b.v)), cmp.Compare(a.off, b.off))
 	})
 	p.uint(uint64(len(removes)))
 	last := elements{}
 	for i, r := range removes {
 		// The distance to the last place, then to the end of the last range.
-		v := num[r.v]
+		v := num(r.v)
 		if i > 0 && v == last.v {
 			p.uint(0)
 			p.uint(uint64(r.off - last.off - last.n - 1))

@@ -6,23 +6,23 @@ package crdt
 
 // encode writes the vertices with their numbers of elements, the runs, what is
 // alive, and the content of that.
-func (a *array) encode(p *packer, c *context, num []uint32) {
-	order := make([]uint32, 0, len(num))
+func (a *array) encode(p *packer, c *context, num places) {
+	order := make([]uint32, 0, len(a.q.by))
 	for _, v := range c.sorted() {
 		if len(a.q.vertexSpans(v)) > 0 {
 			order = append(order, v)
 		}
 	}
-	first := make([]uint64, len(num)) // number of each vertex's first element
+	first := make([]uint64, len(c.verts)) // number of each vertex's first element
 	p.uint(uint64(len(order)))
 	last, total := -1, uint64(0)
 	for _, v := range order {
 		n := uint64(a.q.elements(v))
 		first[v] = total + 1
 		total += n
-		p.uint(uint64(int(num[v]) - last - 1))
+		p.uint(uint64(int(num(v)) - last - 1))
 		p.uint(n - 1)
-		last = int(num[v])
+		last = int(num(v))
 	}
 	var marks stripes
 	var text content

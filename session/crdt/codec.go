@@ -3,6 +3,7 @@ package crdt
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/pars-network/pars/session/wire"
@@ -53,29 +54,22 @@ type decodedDelta struct {
 
 // encode writes a delta whose fields name vertices by their numbers in c.
 func (x *decodedDelta) encode(c *context) ([]byte, error) {
-	used := make([]bool, len(c.verts))
+	place := map[uint32]uint32{}
 	for _, f := range x.fields {
-		f.delta.refs(func(v uint32) { used[v] = true })
+		f.delta.refs(func(v uint32) { place[v] = 0 })
 	}
-	var order []uint32
-	for n, u := range used {
-		if u {
-			order = append(order, uint32(n))
-		}
-	}
-	slices.SortFunc(order, func(a, b uint32) int { return bytes.Compare(c.verts[a].ID[:], c.verts[b].ID[:]) })
-	num := make([]uint32, len(c.verts))
+	order := slices.SortedFunc(maps.Keys(place), func(a, b uint32) int { return bytes.Compare(c.verts[a].ID[:], c.verts[b].ID[:]) })
 	w := deltaWire{Version: version}
 	var lamports packer
-	for place, n := range order {
-		num[n] = uint32(place)
+	for i, n := range order {
+		place[n] = uint32(i)
 		w.Refs = append(w.Refs, c.verts[n].ID[:]...)
 		lamports.uint(c.verts[n].Lamport)
 	}
 	w.Lamports = lamports.b
 	for _, f := range x.fields {
 		var body packer
-		f.delta.encode(&body, num)
+		f.delta.encode(&body, func(v uint32) uint32 { return place[v] })
 		w.Fields = append(w.Fields, fieldWire{Kind: uint64(f.name.Kind), Name: []byte(f.name.Name), Body: body.b})
 	}
 	data, err := wire.Marshal(w)
@@ -209,7 +203,7 @@ func (d *Document) Encode() ([]byte, error) {
 	w.Lamports = lamports.b
 	for _, n := range names {
 		var body packer
-		d.fields[n].encode(&body, &d.ctx, num)
+		d.fields[n].encode(&body, &d.ctx, func(v uint32) uint32 { return num[v] })
 		w.Fields = append(w.Fields, fieldWire{Kind: uint64(n.Kind), Name: []byte(n.Name), Body: body.b})
 	}
 	data, err := wire.Marshal(w)

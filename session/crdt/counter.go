@@ -62,7 +62,7 @@ func (t *tally) merge(o *tally, m *merger) {
 	}
 }
 
-func (t *tally) encode(p *packer, num []uint32, grow bool) {
+func (t *tally) encode(p *packer, num places, grow bool) {
 	write := func(a amounts) {
 		p.uint(a.up)
 		if !grow {
@@ -74,12 +74,12 @@ func (t *tally) encode(p *packer, num []uint32, grow bool) {
 	for v := range t.by {
 		vs = append(vs, v)
 	}
-	slices.SortFunc(vs, func(a, b uint32) int { return int(num[a]) - int(num[b]) })
+	slices.SortFunc(vs, func(a, b uint32) int { return int(num(a)) - int(num(b)) })
 	p.uint(uint64(len(vs)))
 	last := -1
 	for _, v := range vs {
-		p.uint(uint64(int(num[v]) - last - 1))
-		last = int(num[v])
+		p.uint(uint64(int(num(v)) - last - 1))
+		last = int(num(v))
 		write(t.by[v])
 	}
 }
@@ -117,13 +117,13 @@ type GCounter struct{ t tally }
 // Value is the sum of all increments; it stops at [MaxSum].
 func (g *GCounter) Value() uint64 { return g.t.total().up }
 
-func (g *GCounter) encode(p *packer, _ *context, num []uint32) { g.t.encode(p, num, true) }
-func (g *GCounter) decode(u *unpacker, c *context)             { g.t.decode(u, c, true) }
-func (g *GCounter) check(field, *merger) error                 { return nil }
-func (g *GCounter) merge(other field, m *merger)               { g.t.merge(&other.(*GCounter).t, m) }
-func (g *GCounter) fold(c *context, line uint64)               { g.t.fold(c, line) }
-func (g *GCounter) used(mark []bool)                           { g.t.used(mark) }
-func (g *GCounter) empty() bool                                { return g.t.empty() }
+func (g *GCounter) encode(p *packer, _ *context, num places) { g.t.encode(p, num, true) }
+func (g *GCounter) decode(u *unpacker, c *context)           { g.t.decode(u, c, true) }
+func (g *GCounter) check(field, *merger) error               { return nil }
+func (g *GCounter) merge(other field, m *merger)             { g.t.merge(&other.(*GCounter).t, m) }
+func (g *GCounter) fold(c *context, line uint64)             { g.t.fold(c, line) }
+func (g *GCounter) used(mark []bool)                         { g.t.used(mark) }
+func (g *GCounter) empty() bool                              { return g.t.empty() }
 
 // PNCounter is a counter that goes up and down.
 type PNCounter struct{ t tally }
@@ -135,20 +135,20 @@ func (n *PNCounter) Value() int64 {
 	return int64(a.up) - int64(a.down)
 }
 
-func (n *PNCounter) encode(p *packer, _ *context, num []uint32) { n.t.encode(p, num, false) }
-func (n *PNCounter) decode(u *unpacker, c *context)             { n.t.decode(u, c, false) }
-func (n *PNCounter) check(field, *merger) error                 { return nil }
-func (n *PNCounter) merge(other field, m *merger)               { n.t.merge(&other.(*PNCounter).t, m) }
-func (n *PNCounter) fold(c *context, line uint64)               { n.t.fold(c, line) }
-func (n *PNCounter) used(mark []bool)                           { n.t.used(mark) }
-func (n *PNCounter) empty() bool                                { return n.t.empty() }
+func (n *PNCounter) encode(p *packer, _ *context, num places) { n.t.encode(p, num, false) }
+func (n *PNCounter) decode(u *unpacker, c *context)           { n.t.decode(u, c, false) }
+func (n *PNCounter) check(field, *merger) error               { return nil }
+func (n *PNCounter) merge(other field, m *merger)             { n.t.merge(&other.(*PNCounter).t, m) }
+func (n *PNCounter) fold(c *context, line uint64)             { n.t.fold(c, line) }
+func (n *PNCounter) used(mark []bool)                         { n.t.used(mark) }
+func (n *PNCounter) empty() bool                              { return n.t.empty() }
 
 type counterDelta struct {
 	grow bool
 	a    amounts
 }
 
-func (d *counterDelta) encode(p *packer, _ []uint32) {
+func (d *counterDelta) encode(p *packer, _ places) {
 	p.uint(d.a.up)
 	if !d.grow {
 		p.uint(d.a.down)

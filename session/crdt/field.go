@@ -41,11 +41,14 @@ func compareNames(a, b FieldName) int {
 	return 0
 }
 
+// places gives a vertex's place in the dictionary that is being written.
+type places func(v uint32) uint32
+
 // field is the state of one field. Vertices are their numbers in the document's
 // context.
 type field interface {
-	// encode writes the state; num gives a vertex's place in the dictionary.
-	encode(p *packer, c *context, num []uint32)
+	// encode writes the state.
+	encode(p *packer, c *context, num places)
 	// decode reads what encode wrote into an empty field; the vertices are
 	// numbered as in the dictionary.
 	decode(u *unpacker, c *context)
@@ -63,7 +66,7 @@ type field interface {
 
 // delta is what one vertex changes in one field.
 type delta interface {
-	encode(p *packer, num []uint32)
+	encode(p *packer, num places)
 	decode(u *unpacker, refs int)
 	// check reports what would keep apply from succeeding.
 	check(f field, a *applier) error
@@ -162,10 +165,10 @@ func checkName(n FieldName) error {
 }
 
 // vertexSet writes places in the dictionary, ascending, as differences.
-func vertexSet(p *packer, vs []uint32, num []uint32) {
+func vertexSet(p *packer, vs []uint32, num places) {
 	places := make([]uint32, len(vs))
 	for i, v := range vs {
-		places[i] = num[v]
+		places[i] = num(v)
 	}
 	slices.Sort(places)
 	p.uint(uint64(len(places)))

@@ -38,8 +38,8 @@ func cmpAssignments(c *context, a, b assignment) int {
 	return compareVertices(c.verts[a.v], c.verts[b.v])
 }
 
-func (r *LWWRegister) encode(p *packer, _ *context, num []uint32) {
-	p.uint(uint64(num[r.a.v]))
+func (r *LWWRegister) encode(p *packer, _ *context, num places) {
+	p.uint(uint64(num(r.a.v)))
 	p.bytes(r.a.value)
 }
 
@@ -72,7 +72,7 @@ type lwwDelta struct {
 	value []byte
 }
 
-func (d *lwwDelta) encode(p *packer, _ []uint32) { p.bytes(d.value) }
+func (d *lwwDelta) encode(p *packer, _ places) { p.bytes(d.value) }
 
 func (d *lwwDelta) decode(u *unpacker, _ int) {
 	d.set = true
@@ -121,12 +121,12 @@ func (r *MVRegister) sort(c *context) {
 	slices.SortFunc(r.vals, func(a, b assignment) int { return cmpAssignments(c, a, b) })
 }
 
-func (r *MVRegister) encode(p *packer, _ *context, num []uint32) {
+func (r *MVRegister) encode(p *packer, _ *context, num places) {
 	p.uint(uint64(len(r.vals)))
 	last := -1
 	for _, a := range r.vals {
-		p.uint(uint64(int(num[a.v]) - last - 1))
-		last = int(num[a.v])
+		p.uint(uint64(int(num(a.v)) - last - 1))
+		last = int(num(a.v))
 		p.bytes(a.value)
 	}
 }
@@ -184,7 +184,7 @@ type mvDelta struct {
 	removes []uint32
 }
 
-func (d *mvDelta) encode(p *packer, num []uint32) {
+func (d *mvDelta) encode(p *packer, num places) {
 	vertexSet(p, d.removes, num)
 	if d.set {
 		p.uint(1)

@@ -37,7 +37,7 @@ func (s *GSet) add(e []byte) {
 	s.elems[string(e)] = struct{}{}
 }
 
-func (s *GSet) encode(p *packer, _ *context, _ []uint32) { packElements(p, s.Elements()) }
+func (s *GSet) encode(p *packer, _ *context, _ places) { packElements(p, s.Elements()) }
 
 func (s *GSet) decode(u *unpacker, _ *context) {
 	for _, e := range readElements(u) {
@@ -84,12 +84,12 @@ func readElements(u *unpacker) [][]byte {
 
 type gsetDelta struct{ s GSet }
 
-func (d *gsetDelta) encode(p *packer, _ []uint32) { d.s.encode(p, nil, nil) }
-func (d *gsetDelta) decode(u *unpacker, _ int)    { d.s.decode(u, nil) }
-func (d *gsetDelta) check(field, *applier) error  { return nil }
-func (d *gsetDelta) apply(f field, _ *applier)    { f.(*GSet).merge(&d.s, nil) }
-func (d *gsetDelta) refs(func(uint32))            {}
-func (d *gsetDelta) empty() bool                  { return d.s.empty() }
+func (d *gsetDelta) encode(p *packer, _ places)  { d.s.encode(p, nil, nil) }
+func (d *gsetDelta) decode(u *unpacker, _ int)   { d.s.decode(u, nil) }
+func (d *gsetDelta) check(field, *applier) error { return nil }
+func (d *gsetDelta) apply(f field, _ *applier)   { f.(*GSet).merge(&d.s, nil) }
+func (d *gsetDelta) refs(func(uint32))           {}
+func (d *gsetDelta) empty() bool                 { return d.s.empty() }
 
 // GSetEdit changes a grow-only set.
 type GSetEdit struct {
@@ -148,7 +148,7 @@ func (s *ORSet) put(e string, vs []uint32) {
 	s.adds[e] = vs
 }
 
-func (s *ORSet) encode(p *packer, _ *context, num []uint32) {
+func (s *ORSet) encode(p *packer, _ *context, num places) {
 	elems := s.Elements()
 	p.uint(uint64(len(elems)))
 	for _, e := range elems {
@@ -229,7 +229,7 @@ type orsetDelta struct {
 	removes map[string][]uint32
 }
 
-func (d *orsetDelta) encode(p *packer, num []uint32) {
+func (d *orsetDelta) encode(p *packer, num places) {
 	d.adds.encode(p, nil, nil)
 	(&ORSet{adds: d.removes}).encode(p, nil, num)
 }

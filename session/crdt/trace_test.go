@@ -141,7 +141,6 @@ func replay(tb testing.TB, t trace, batch int) *typist {
 	return y
 }
 
-
 // TestPublicSequentialTraces replays the traces of the folder that the variable
 // names; `make bench-crdt` says how to get them.
 func TestPublicSequentialTraces(t *testing.T) {
