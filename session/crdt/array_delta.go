@@ -297,11 +297,47 @@ func (d *seqDelta) decode(u *unpacker, refs int) {
 		d.runs = append(d.runs, r)
 		d.count += r.n
 	}
+	if !oneOnEachSide(d.runs, own) {
+		u.fail("two elements hang on one side of an element")
+	}
 	var alive uint64
 	d.alive, alive = readStripes(u, uint64(d.count))
 	d.c = readContent(u, d.text, alive)
 	d.c.chars = bytes.Clone(d.c.chars)
 	d.decodeRemoves(u, refs)
+}
+
+// oneOnEachSide reports whether vertex v, whose runs these are, hangs at most
+// one element on each side of any. Nobody who sees their own first one would
+// hang a second beside it; without the rule a vertex could make thousands of
+// siblings, and whoever inserts among them would pay for all.
+func oneOnEachSide(runs []run, v uint32) bool {
+	sides := make([]side, len(runs))
+	ends := make([]uint32, len(runs)) // behind the last element of each run
+	off := uint32(0)
+	for i, r := range runs {
+		off += r.n
+		sides[i], ends[i] = side{r.parent, r.left}, off
+	}
+	for _, s := range sides {
+		if s.of.v != v || s.left {
+			continue
+		}
+		// The next element of the run is a right child already.
+		if _, last := slices.BinarySearch(ends, s.of.i+1); !last {
+			return false
+		}
+	}
+	slices.SortFunc(sides, func(a, b side) int {
+		if c := cmp.Or(cmp.Compare(a.of.v, b.of.v), cmp.Compare(a.of.i, b.of.i)); c != 0 || a.left == b.left {
+			return c
+		}
+		if a.left {
+			return -1
+		}
+		return 1
+	})
+	return len(slices.Compact(sides)) == len(runs)
 }
 
 // translate names e as in the document; ok is false when it is not there.

@@ -94,6 +94,7 @@ func (a *array) decode(u *unpacker, c *context) {
 	if u.err != nil {
 		return
 	}
+	a.q.reserve(len(runs), len(cutter.stripes))
 	at := 0
 	for _, x := range vertices {
 		for off := uint32(0); off < x.n; at++ {
@@ -143,6 +144,7 @@ func readStateRuns(u *unpacker, vertices []stateVertex) []run {
 		return dot{vertices[lo].v, uint32(at - back - vertices[lo].first)}
 	}
 	for _, x := range vertices {
+		from := len(runs)
 		for off := uint32(0); off < x.n; {
 			r := readRunHead(u, uint64(x.n-off))
 			at := x.first + uint64(off)
@@ -159,6 +161,10 @@ func readStateRuns(u *unpacker, vertices []stateVertex) []run {
 			}
 			runs = append(runs, r)
 			off += r.n
+		}
+		if !oneOnEachSide(runs[from:], x.v) {
+			u.fail("a vertex hangs two elements on one side of an element")
+			return nil
 		}
 	}
 	return runs

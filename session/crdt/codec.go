@@ -132,17 +132,14 @@ func readVertices(ids, lamports []byte, byLamport bool) ([]Vertex, error) {
 		if n := len(out); n > 0 {
 			last := out[n-1]
 			if byLamport {
-				if v.Lamport > 1<<63-last.Lamport {
-					u.fail("a lamport number above 2^63")
-				}
-				v.Lamport += last.Lamport
+				v.Lamport = min(v.Lamport, MaxLamport) + last.Lamport
 			}
 			if byLamport && compareVertices(last, v) >= 0 || !byLamport && bytes.Compare(last.ID[:], v.ID[:]) >= 0 {
 				u.fail("the dictionary is out of order")
 			}
 		}
-		if v.Lamport == 0 || v.Lamport > 1<<63 {
-			u.fail("lamport number %d", v.Lamport)
+		if v.Lamport == 0 || v.Lamport > MaxLamport {
+			u.fail("lamport number %d, want 1 to 2^53-1", v.Lamport)
 		}
 		out = append(out, v)
 	}
@@ -226,7 +223,7 @@ func Decode(data []byte) (*Document, error) {
 	if w.Version != version {
 		return nil, fmt.Errorf("%w: state of version %d, want %d", ErrInvalid, w.Version, version)
 	}
-	if w.Count > 0 && (w.Base == 0 || len(w.Digest) != 32) || w.Count == 0 && len(w.Digest) != 0 {
+	if w.Base > MaxLamport || w.Count > 0 && (w.Base == 0 || len(w.Digest) != 32) || w.Count == 0 && len(w.Digest) != 0 {
 		return nil, fmt.Errorf("%w: base of %d vertices up to lamport number %d with a digest of %d bytes", ErrInvalid, w.Count, w.Base, len(w.Digest))
 	}
 	verts, err := readVertices(w.IDs, w.Lamports, true)

@@ -103,16 +103,17 @@ func (d *Document) Merge(other *Document) error {
 		return ErrOpen
 	}
 	line := max(d.ctx.base.Lamport, other.ctx.base.Lamport)
-	if d.ctx.advance(line) != other.ctx.advance(line) {
-		// Stable lines are below whatever one side has and the other lacks, so one
-		// of them is merely behind.
+	if ours, theirs := d.ctx.advance(line), other.ctx.advance(line); ours != theirs {
+		// A stable line is below whatever one side has and the other lacks, so one
+		// of them is merely behind: it has less below the line, and nothing above
+		// it that the other lacks.
 		switch {
-		case other.ctx.base.Lamport < line && other.within(d):
+		case theirs.Count < ours.Count && other.within(d):
 			return nil
-		case d.ctx.base.Lamport < line && d.within(other):
+		case ours.Count < theirs.Count && d.within(other):
 			return d.become(other)
 		}
-		return fmt.Errorf("%w: what they have up to lamport number %d is not the same", ErrDiverged, line)
+		return fmt.Errorf("%w: %d and %d vertices up to lamport number %d", ErrDiverged, ours.Count, theirs.Count, line)
 	}
 	size, top := len(d.ctx.verts), d.ctx.top
 	m := d.merger(other)
@@ -234,50 +235,74 @@ func (d *Document) Compact(line uint64) error {
 // A vertex that the context contains changes nothing. past says which vertices
 // v descends from; a delta that names any other is invalid.
 //
-// Errors: [ErrInvalid], [ErrMissing], [ErrOpen]; then nothing has changed.
+// Errors: [ErrInvalid], [ErrMissing], [ErrOpen], [ErrLimit]; then nothing has
+// changed.
 func (d *Document) Apply(v Vertex, data []byte, past Past) (bool, error) {
-	if d.tx != nil {
-		return false, ErrOpen
+	p, err := d.prepare(v, data, past)
+	if err != nil || p == nil {
+		return false, err
 	}
-	if v.Lamport == 0 {
-		return false, fmt.Errorf("%w: lamport number 0, want at least 1", ErrInvalid)
+	p.apply()
+	return true, nil
+}
+
+// prepared is a delta that has been checked against the document it is for.
+type prepared struct {
+	doc    *Document
+	vertex Vertex
+	fields []fieldDelta
+	a      *applier
+}
+
+// prepare checks a delta; nil means that there is nothing to do.
+func (d *Document) prepare(v Vertex, data []byte, past Past) (*prepared, error) {
+	if d.tx != nil {
+		return nil, ErrOpen
+	}
+	if v.Lamport == 0 || v.Lamport > MaxLamport {
+		return nil, fmt.Errorf("%w: lamport number %d, want 1 to 2^53-1", ErrInvalid, v.Lamport)
 	}
 	if d.ctx.has(v) {
-		return false, nil
+		return nil, nil
 	}
 	x, err := decodeDelta(data)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	a := &applier{c: &d.ctx, self: uint32(len(d.ctx.verts)), num: make([]uint32, len(x.refs))}
 	for i, ref := range x.refs {
 		n, known := d.ctx.index[ref.ID]
 		switch {
 		case known && d.ctx.verts[n] != ref || ref.Lamport >= v.Lamport || !past(ref):
-			return false, fmt.Errorf("%w: the delta names vertex %x, which is no ancestor of its own", ErrInvalid, ref.ID[:8])
+			return nil, fmt.Errorf("%w: the delta names vertex %x, which is no ancestor of its own", ErrInvalid, ref.ID[:8])
 		case known:
 			a.num[i] = n
 		case ref.Lamport <= d.ctx.base.Lamport:
 			a.num[i] = absent
 		default:
-			return false, fmt.Errorf("%w: %x at lamport number %d", ErrMissing, ref.ID[:8], ref.Lamport)
+			return nil, fmt.Errorf("%w: %x at lamport number %d", ErrMissing, ref.ID[:8], ref.Lamport)
 		}
 	}
+	fields := len(d.fields)
 	for _, f := range x.fields {
 		if err := f.delta.check(d.peek(f.name), a); err != nil {
-			return false, err
+			return nil, err
+		}
+		if _, ok := d.fields[f.name]; !ok {
+			fields++
 		}
 	}
-	for _, f := range x.fields {
-		if _, ok := d.fields[f.name]; !ok && len(d.fields) >= MaxFields {
-			return false, fmt.Errorf("%w: more than %d fields", ErrLimit, MaxFields)
-		}
+	if fields > MaxFields {
+		return nil, fmt.Errorf("%w: %d fields, want at most %d", ErrLimit, fields, MaxFields)
 	}
-	d.ctx.add(v)
-	for _, f := range x.fields {
-		f.delta.apply(d.field(f.name), a)
+	return &prepared{d, v, x.fields, a}, nil
+}
+
+func (p *prepared) apply() {
+	p.doc.ctx.add(p.vertex)
+	for _, f := range p.fields {
+		f.delta.apply(p.doc.field(f.name), p.a)
 	}
-	return true, nil
 }
 
 // peek returns a field without making it.

@@ -126,21 +126,33 @@ func (t *Tx) Delta() ([]byte, error) {
 // edit changes nothing ([Tx.Delta] is nil), v does not enter the document and
 // may be the zero Vertex.
 func (t *Tx) Commit(v Vertex) error {
+	if err := t.mayCommit(v); err != nil {
+		return err
+	}
+	t.commit(v)
+	return nil
+}
+
+func (t *Tx) mayCommit(v Vertex) error {
 	if t.ended {
 		return fmt.Errorf("%w: the edit has been committed", ErrInvalid)
 	}
 	c := &t.doc.ctx
+	_, known := c.index[v.ID]
+	if least := max(c.top, c.base.Lamport); !t.nothing() && (known || v.Lamport <= least || v.Lamport > MaxLamport) {
+		return fmt.Errorf("%w: vertex %x at lamport number %d, want a new one above %d", ErrInvalid, v.ID[:8], v.Lamport, least)
+	}
+	return nil
+}
+
+func (t *Tx) commit(v Vertex) {
+	c := &t.doc.ctx
 	if t.nothing() {
 		c.verts, c.folded = c.verts[:t.self], c.folded[:t.self]
-		t.ended, t.doc.tx = true, nil
-		return nil
+	} else {
+		c.verts[t.self], c.index[v.ID], c.top = v, t.self, v.Lamport
 	}
-	if _, ok := c.index[v.ID]; ok || v.Lamport <= max(c.top, c.base.Lamport) {
-		return fmt.Errorf("%w: vertex %x at lamport number %d, want a new one above %d", ErrInvalid, v.ID[:8], v.Lamport, max(c.top, c.base.Lamport))
-	}
-	c.verts[t.self], c.index[v.ID], c.top = v, t.self, v.Lamport
 	t.ended, t.doc.tx = true, nil
-	return nil
 }
 
 // nothing reports whether the edit changes nothing.

@@ -99,12 +99,12 @@ type applier struct {
 
 const absent = ^uint32(0)
 
-// kept translates the vertices of a delta, without the absent ones.
-func (a *applier) kept(refs []uint32) []uint32 {
-	var out []uint32
+// named is the set of the vertices that a delta names, without the absent ones.
+func (a *applier) named(refs []uint32) map[uint32]bool {
+	out := make(map[uint32]bool, len(refs))
 	for _, r := range refs {
 		if n := a.num[r]; n != absent {
-			out = append(out, n)
+			out[n] = true
 		}
 	}
 	return out

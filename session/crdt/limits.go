@@ -7,7 +7,7 @@ const (
 	// DAG has it for vertices that carry data.
 	MaxDelta = 48 << 10
 	// MaxState is the greatest length of an encoded document in bytes.
-	MaxState = 64 << 20
+	MaxState = 16 << 20
 	// MaxFields is how many fields a document or a delta may have.
 	MaxFields = 1 << 12
 	// MaxName is the greatest length of a field's name in bytes.
@@ -21,6 +21,11 @@ const (
 	// MaxAmount is the most that one vertex may add to or take from a counter.
 	// Sums stop at [MaxSum].
 	MaxAmount = 1 << 40
+	// MaxLamport is the greatest lamport number, 2^53 - 1: what every language
+	// can count to.
+	MaxLamport = 1<<53 - 1
+	// MaxDocuments is how many documents one vertex may change.
+	MaxDocuments = 256
 	// MaxSum is where a counter's sums of increments and of decrements stop.
 	MaxSum = 1<<62 - 1
 )

@@ -148,19 +148,20 @@ func (r *MVRegister) check(field, *merger) error { return nil }
 func (r *MVRegister) merge(other field, m *merger) {
 	o := other.(*MVRegister)
 	var out []assignment
+	mine := make(map[uint32]assignment, len(r.vals))
 	for _, a := range r.vals {
-		if a.v < uint32(len(m.fromHas)) && !m.fromHas[a.v] {
+		mine[a.v] = a
+		if !m.fromHas[a.v] {
 			out = append(out, a)
 		}
 	}
 	for _, b := range o.vals {
-		n := m.num[b.v]
-		i := slices.IndexFunc(r.vals, func(a assignment) bool { return a.v == n })
-		switch {
-		case i >= 0 && cmpAssignments(m.to, r.vals[i], assignment{n, b.value}) > 0:
-			out = append(out, r.vals[i])
-		case i >= 0 || !m.toHas[b.v]:
-			out = append(out, assignment{n, b.value})
+		theirs := assignment{m.num[b.v], b.value}
+		switch ours, both := mine[theirs.v]; {
+		case both && cmpAssignments(m.to, ours, theirs) > 0:
+			out = append(out, ours)
+		case both || !m.toHas[b.v]:
+			out = append(out, theirs)
 		}
 	}
 	r.vals = out
@@ -205,8 +206,8 @@ func (d *mvDelta) check(field, *applier) error { return nil }
 
 func (d *mvDelta) apply(f field, a *applier) {
 	r := f.(*MVRegister)
-	gone := a.kept(d.removes)
-	r.vals = slices.DeleteFunc(r.vals, func(x assignment) bool { return slices.Contains(gone, x.v) })
+	gone := a.named(d.removes)
+	r.vals = slices.DeleteFunc(r.vals, func(x assignment) bool { return gone[x.v] })
 	if d.set {
 		r.vals = append(r.vals, assignment{a.self, d.value})
 	}

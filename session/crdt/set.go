@@ -197,14 +197,15 @@ func (s *ORSet) merge(other field, m *merger) {
 // it and the other's context does not contain it. The result is ours alone.
 func joinDots(ours, theirs []uint32, m *merger) []uint32 {
 	var out []uint32
+	mine := make(map[uint32]bool, len(ours))
 	for _, v := range ours {
-		if v < uint32(len(m.fromHas)) && !m.fromHas[v] {
+		if mine[v] = true; !m.fromHas[v] {
 			out = append(out, v)
 		}
 	}
 	for _, v := range theirs {
 		n := m.num[v]
-		if !m.toHas[v] || slices.Contains(ours, n) {
+		if !m.toHas[v] || mine[n] {
 			out = append(out, n)
 		}
 	}
@@ -244,8 +245,8 @@ func (d *orsetDelta) check(field, *applier) error { return nil }
 func (d *orsetDelta) apply(f field, a *applier) {
 	s := f.(*ORSet)
 	for e, vs := range d.removes {
-		gone := a.kept(vs)
-		s.put(e, slices.DeleteFunc(s.adds[e], func(v uint32) bool { return slices.Contains(gone, v) }))
+		gone := a.named(vs)
+		s.put(e, slices.DeleteFunc(s.adds[e], func(v uint32) bool { return gone[v] }))
 	}
 	for e := range d.adds.elems {
 		s.put(e, append(s.adds[e], a.self))

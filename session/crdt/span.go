@@ -68,6 +68,14 @@ func newSequence(cut func(s *span, n uint32) uint32) sequence {
 	return sequence{o: newOrder(), kids: map[side][]dot{}, cut: cut}
 }
 
+// reserve makes room in an empty sequence for so many runs, cut by so many
+// stretches of deleted elements.
+func (q *sequence) reserve(runs, stretches int) {
+	q.spans = make([]span, 0, runs+stretches)
+	q.kids = make(map[side][]dot, runs)
+	q.o.leaves = append(make([]leaf, 0, 1+2*(runs+stretches)/fanout), q.o.leaves...)
+}
+
 // vertexSpans returns the spans of vertex v.
 func (q *sequence) vertexSpans(v uint32) []int32 {
 	if int(v) >= len(q.by) {
