@@ -73,6 +73,12 @@ $(TOOLS)/govulncheck:
 bench: ## the benchmarks that stand beside hot code
 	go test -run '^$$' -bench . -benchmem ./crypto/... ./precompile/... ./evm/... ./session/...
 
+PARS_EDITING_TRACES ?=
+.PHONY: bench-crdt
+bench-crdt: internal/crdtbench/node_modules/.package-lock.json ## session/crdt beside yjs and loro; PARS_EDITING_TRACES=FOLDER holds a clone of github.com/josephg/editing-traces
+	@PARS_EDITING_TRACES="$(PARS_EDITING_TRACES)" go run ./internal/crdtbench
+	@PARS_EDITING_TRACES="$(PARS_EDITING_TRACES)" go test -count=1 -run 'Public' ./session/crdt
+
 .PHONY: load
 load: ## measure a node that runs (docs/load.md); LOAD="--rate 500 --http URL" changes what and where
 	@go run ./internal/load/cmd/load $(if $(LOAD),$(LOAD),--rate 100 --duration 30s)
