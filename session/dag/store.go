@@ -47,6 +47,9 @@ type Config struct {
 	// Workers is how many signatures are verified at once; 0 means one for each
 	// processor.
 	Workers int
+	// Checked, if set, is asked before a signature is verified and told after. It
+	// may be shared by the stores of a process: simulations do so.
+	Checked *Checked
 	// CacheBytes is pebble's block cache; 0 means 16 MiB.
 	CacheBytes int64
 	// Orphans bounds the buffer of vertices that wait.
