@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"flag"
 	"os"
 	"reflect"
 	"strings"
@@ -28,11 +29,16 @@ func samples() map[string]any {
 
 const vectorFile = "../../spec/vectors/gossip.json"
 
+var rewrite = flag.Bool("rewrite", false, "write the frames of spec/vectors/gossip.json anew")
+
 // vectors is the form of spec/vectors/gossip.json.
 type vectors struct {
 	Frames map[string]string `json:"frames"` // name to hex
 	Tag    struct {
-		Sender, Receiver, Space, Tag string // hex
+		Sender   string `json:"sender"` // hex, as all
+		Receiver string `json:"receiver"`
+		Space    string `json:"space"`
+		Tag      string `json:"tag"`
 	} `json:"tag"`
 	Refused map[string]string `json:"refused"` // why to hex
 }
@@ -45,6 +51,19 @@ func TestVectors(t *testing.T) {
 	var v vectors
 	if err := json.Unmarshal(data, &v); err != nil {
 		t.Fatal(err)
+	}
+	if *rewrite {
+		v.Frames = map[string]string{}
+		for name, f := range samples() {
+			v.Frames[name] = hex.EncodeToString(encode(f))
+		}
+		out, err := json.MarshalIndent(v, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(vectorFile, append(out, '\n'), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if len(v.Frames) != len(samples()) || len(v.Refused) < 10 {
 		t.Fatalf("%d frames and %d refused ones, want %d and at least 10", len(v.Frames), len(v.Refused), len(samples()))
