@@ -118,7 +118,7 @@ func newWorld(t *testing.T, n *simnet.Net, s shape) *world {
 				m.writer = writers()[good+(i-good)/2*2] // two in a row share it
 			}
 			m.node = n.AddStable()
-		case i < 2:
+		case i == 0:
 			m.node = n.Add() // may lose power
 		default:
 			m.node = n.AddStable()
@@ -141,7 +141,7 @@ func newWorld(t *testing.T, n *simnet.Net, s shape) *world {
 func (m *member) boot(node *simnet.Node) {
 	var err error
 	m.store, err = dag.Open(dag.Config{
-		Dir: "dag", FS: node.Disk(), Workers: 1, CacheBytes: 1 << 20, Checked: m.w.checked,
+		Dir: "dag", FS: node.Disk(), Workers: 1, CacheBytes: 1 << 20, Checked: m.w.checked, Quiet: true,
 		Fatal: func(msg string) { panic(msg) },
 	})
 	if err != nil {

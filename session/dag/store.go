@@ -50,6 +50,10 @@ type Config struct {
 	// Checked, if set, is asked before a signature is verified and told after. It
 	// may be shared by the stores of a process: simulations do so.
 	Checked *Checked
+	// Quiet says that compactions begin when something was written or another one
+	// ended, and are not looked for ten times a second besides: for devices on
+	// batteries, and for simulated nodes.
+	Quiet bool
 	// CacheBytes is pebble's block cache; 0 means 16 MiB.
 	CacheBytes int64
 	// Orphans bounds the buffer of vertices that wait.
@@ -135,6 +139,9 @@ func Open(cfg Config) (*Store, error) {
 		FS: cfg.FS, Lock: lock, Logger: databaseLogger{cfg.Logger, cfg.Fatal},
 		FormatMajorVersion: pebble.FormatNewest,
 		CacheSize:          cfg.CacheBytes, MemTableSize: cfg.memTable,
+	}
+	if cfg.Quiet {
+		options.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
