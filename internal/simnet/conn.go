@@ -162,18 +162,20 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 // Write sends p and returns when all of it is under way. It blocks while the
-// other end has too much unread.
+// other end has too much unread, and fails when the other end was closed.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.net.mu.Lock()
 	defer c.net.mu.Unlock()
 	done := 0
 	for done < len(p) {
-		for c.credit == 0 && c.err == nil && !c.deadline[writing].passed() {
+		for c.credit == 0 && c.err == nil && !c.eof && !c.deadline[writing].passed() {
 			c.changed.Wait()
 		}
 		switch {
 		case c.err != nil:
 			return done, c.err
+		case c.eof:
+			return done, fmt.Errorf("simnet: node %d closed the stream: %w", c.remote, syscall.EPIPE)
 		case c.deadline[writing].passed():
 			return done, os.ErrDeadlineExceeded
 		}
@@ -300,9 +302,6 @@ func (c *Conn) Close() error {
 	if c.err == nil && c.peer != nil && c.local.up {
 		c.transmit("close", nil, func(o *Conn) {
 			o.eof = true
-			if o.err == nil {
-				o.credit = 1 << 30 // writes to nobody don't block
-			}
 		})
 	}
 	c.fail(net.ErrClosed)

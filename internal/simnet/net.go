@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // SeedVariable is the environment variable that repeats a run.
@@ -145,6 +147,15 @@ func (n *Net) Add() *Node {
 	defer n.mu.Unlock()
 	node := newNode(n, ID(len(n.nodes)))
 	n.nodes = append(n.nodes, node)
+	return node
+}
+
+// AddStable makes a node whose disk keeps everything, whatever happens. Disks that
+// can forget copy a file whenever it is synced, which long runs can't afford on
+// every node.
+func (n *Net) AddStable() *Node {
+	node := n.Add()
+	node.stable, node.disk = true, vfs.NewMem()
 	return node
 }
 

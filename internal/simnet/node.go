@@ -30,6 +30,7 @@ type Node struct {
 	cancel  context.CancelFunc
 	random  *rand.Rand
 	disk    *vfs.MemFS
+	stable  bool // the disk forgets nothing
 	skew    time.Duration
 	drift   float64
 	driftAt time.Time
@@ -194,14 +195,20 @@ func (n *Node) Stop() { n.end(true, func() {}) }
 // what the program wrote until now, synced or not.
 func (n *Node) Kill() {
 	n.end(true, func() {
-		n.disk = n.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: n.random})
+		if !n.stable {
+			n.disk = n.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: n.random})
+		}
 	})
 }
 
 // Crash takes the node's power away: the disk goes back to what was synced, and
 // the other ends of its streams hear nothing until they time out.
 func (n *Node) Crash() {
-	n.end(false, func() { n.disk = n.disk.CrashClone(vfs.CrashCloneCfg{}) })
+	n.end(false, func() {
+		if !n.stable {
+			n.disk = n.disk.CrashClone(vfs.CrashCloneCfg{})
+		}
+	})
 }
 
 // end ends the program; disk decides, under net.mu, what is left of the disk.

@@ -239,6 +239,25 @@ func TestEndsOfStreams(t *testing.T) {
 	}
 }
 
+func TestWritingToAClosedStream(t *testing.T) {
+	Test(t, Config{}, func(t *testing.T, n *Net) {
+		a, b := n.Add(), n.Add()
+		b.Serve("shut", func(c *Conn) { c.Close() })
+		var err error
+		a.Go(func(ctx context.Context) {
+			c, _ := a.Dial(ctx, 1, "shut")
+			defer c.Close()
+			for err == nil { // would never end if nobody told
+				_, err = c.Write(make([]byte, 1000))
+			}
+		})
+		n.Run(time.Second)
+		if !errors.Is(err, syscall.EPIPE) {
+			t.Errorf("writing to a closed stream: %v, want EPIPE", err)
+		}
+	})
+}
+
 func TestDialsThatFail(t *testing.T) {
 	Test(t, Config{}, func(t *testing.T, n *Net) {
 		a, b, down := n.Add(), n.Add(), n.Add()

@@ -277,13 +277,30 @@ func (s *Store) verify(it *item, keys map[Author]*authorKey) {
 	k.once.Do(func() { k.parsed, k.err = s.keys.parse(it.v.Author, k.raw) })
 	err := k.err
 	if err == nil {
-		err = it.v.verify(it.id, k.parsed)
+		err = s.signed(it, k.parsed)
 	}
 	if err != nil {
 		it.decide(Refused, err)
 		return
 	}
 	it.verified = true
+}
+
+// signed verifies the signature of an item, or remembers that it did.
+func (s *Store) signed(it *item, key *sign.PublicKey) error {
+	c := s.cfg.Checked
+	if c == nil {
+		return it.v.verify(it.id, key)
+	}
+	k := c.key(it.v.Author, it.id, it.v.Auth)
+	if c.has(k) {
+		return nil
+	}
+	err := it.v.verify(it.id, key)
+	if err == nil {
+		c.put(k)
+	}
+	return err
 }
 
 // commit is a batch whose sync is under way.

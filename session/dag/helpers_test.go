@@ -49,9 +49,17 @@ type made struct {
 	data []byte
 }
 
-// make1 makes a vertex of a space with signatures, or without for a nameless writer.
+// make1 makes a vertex on others.
 func make1(tb testing.TB, r Rules, w Writer, kind Kind, payload string, parents ...made) made {
 	tb.Helper()
+	v, err := build(r, w, kind, payload, parents...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return v
+}
+
+func build(r Rules, w Writer, kind Kind, payload string, parents ...made) (made, error) {
 	v := &Vertex{Space: r.Space(), Seq: 1, Lamport: 1, Kind: kind, Payload: []byte(payload)}
 	for _, p := range parents {
 		v.Parents = append(v.Parents, p.id)
@@ -61,19 +69,24 @@ func make1(tb testing.TB, r Rules, w Writer, kind Kind, payload string, parents 
 		}
 	}
 	slices.SortFunc(v.Parents, ID.Compare)
-	return finish(tb, w, v)
+	return seal(w, v)
 }
 
 func finish(tb testing.TB, w Writer, v *Vertex) made {
 	tb.Helper()
-	if err := w.Seal(v); err != nil {
-		tb.Fatal(err)
-	}
-	data, err := v.Encode()
+	x, err := seal(w, v)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return made{v, v.ID(), data}
+	return x
+}
+
+func seal(w Writer, v *Vertex) (made, error) {
+	if err := w.Seal(v); err != nil {
+		return made{}, err
+	}
+	data, err := v.Encode()
+	return made{v, v.ID(), data}, err
 }
 
 func open(tb testing.TB, cfg Config, rules ...Rules) *Store {

@@ -165,8 +165,12 @@ func deliver(t *rapid.T, s *Store, rules Rules, history []made) {
 	}
 }
 
-// agree compares everything a store answers with the model.
-func agree(t *rapid.T, s *Store, m *model, line uint64) {
+// judge is what rapid.T and testing.T have in common.
+type judge interface{ Fatalf(string, ...any) }
+
+// agree compares everything a store answers with the model; pick picks the
+// frontier since which to ask.
+func agree(t judge, s *Store, m *model, line uint64, pick func([]ID) []ID) {
 	space := m.rules.Space()
 	front, err := s.Frontier(space)
 	if err != nil || !slices.Equal(front, m.frontier()) {
@@ -176,13 +180,13 @@ func agree(t *rapid.T, s *Store, m *model, line uint64) {
 	here := slices.DeleteFunc(slices.Clone(ids), func(id ID) bool { return m.all[id].Lamport < line })
 	snap, err := s.Snapshot(space)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("Snapshot: %v", err)
 	}
 	defer snap.Close()
 	var got []ID
 	for ref, err := range snap.IDs(0, ID{}) {
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("reading: %v", err)
 		}
 		got = append(got, ref.ID)
 	}
@@ -206,17 +210,14 @@ func agree(t *rapid.T, s *Store, m *model, line uint64) {
 			t.Fatalf("Encoded = %x, %v, want %x", data, err, want.data)
 		}
 	}
-	var f []ID
-	if len(ids) > 0 {
-		f = rapid.SliceOfN(rapid.SampledFrom(ids), 0, 4).Draw(t, "frontier")
-	}
+	f := pick(ids)
 	old := m.past(f...)
 	want := slices.DeleteFunc(slices.Clone(here), func(id ID) bool { return old[id] })
 	got = nil
 	at := map[ID]int{}
 	for e, err := range s.Since(space, f) {
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("reading: %v", err)
 		}
 		for _, p := range m.all[e.ID].Parents {
 			if i, ok := at[p]; ok && i >= len(got) {
@@ -273,6 +274,15 @@ func agree(t *rapid.T, s *Store, m *model, line uint64) {
 	}
 }
 
+func drawFrontier(t *rapid.T) func([]ID) []ID {
+	return func(ids []ID) []ID {
+		if len(ids) == 0 {
+			return nil
+		}
+		return rapid.SliceOfN(rapid.SampledFrom(ids), 0, 4).Draw(t, "frontier")
+	}
+}
+
 // tight makes chains scarce, so that a small history takes them over and runs out.
 var tight = chainLimits{free: 2, most: 4, idle: 3, search: 1 << 20}
 
@@ -293,7 +303,7 @@ func testAnyOrder(t *testing.T, rules Rules, size int) {
 			rt.Fatal(err)
 		}
 		deliver(rt, s, rules, history)
-		agree(rt, s, m, 0)
+		agree(rt, s, m, 0, drawFrontier(rt))
 		line := uint64(rapid.IntRange(0, 12).Draw(rt, "line"))
 		if err := s.Close(); err != nil {
 			rt.Fatal(err)
@@ -301,13 +311,13 @@ func testAnyOrder(t *testing.T, rules Rules, size int) {
 		if s, err = Open(cfg); err != nil {
 			rt.Fatal(err)
 		}
-		agree(rt, s, m, 0)
+		agree(rt, s, m, 0, drawFrontier(rt))
 		if _, err := s.Prune(rt.Context(), rules.Space(), line); err != nil {
 			rt.Fatal(err)
 		}
-		agree(rt, s, m, line)
+		agree(rt, s, m, line, drawFrontier(rt))
 		deliver(rt, s, rules, history)
-		agree(rt, s, m, line)
+		agree(rt, s, m, line, drawFrontier(rt))
 	})
 }
 
@@ -342,6 +352,6 @@ func TestPruningDoesNotChangeWhatIsValid(t *testing.T) {
 		if _, err := s.Prune(rt.Context(), vouched.Space(), line); err != nil {
 			rt.Fatal(err)
 		}
-		agree(rt, s, m, line)
+		agree(rt, s, m, line, drawFrontier(rt))
 	})
 }

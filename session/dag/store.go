@@ -47,6 +47,13 @@ type Config struct {
 	// Workers is how many signatures are verified at once; 0 means one for each
 	// processor.
 	Workers int
+	// Checked, if set, is asked before a signature is verified and told after. It
+	// may be shared by the stores of a process: simulations do so.
+	Checked *Checked
+	// Quiet says that compactions begin when something was written or another one
+	// ended, and are not looked for ten times a second besides: for devices on
+	// batteries, and for simulated nodes.
+	Quiet bool
 	// CacheBytes is pebble's block cache; 0 means 16 MiB.
 	CacheBytes int64
 	// Orphans bounds the buffer of vertices that wait.
@@ -66,6 +73,9 @@ type Config struct {
 	// Fatal is called when pebble can't go on without risking what is on disk. It
 	// must not return. nil means: print and exit the process.
 	Fatal func(message string)
+
+	// memTable is pebble's, in bytes; tests make it small. 0 means 8 MiB.
+	memTable uint64
 }
 
 // Store keeps the vertices of many spaces. It is safe for concurrent use.
@@ -108,6 +118,9 @@ func Open(cfg Config) (*Store, error) {
 	if cfg.CacheBytes <= 0 {
 		cfg.CacheBytes = 16 << 20
 	}
+	if cfg.memTable == 0 {
+		cfg.memTable = 8 << 20
+	}
 	cfg.Orphans = cfg.Orphans.orDefault()
 	if err := cfg.FS.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("dag: making the folder %s: %w", cfg.Dir, err)
@@ -125,7 +138,10 @@ func Open(cfg Config) (*Store, error) {
 	options := &pebble.Options{
 		FS: cfg.FS, Lock: lock, Logger: databaseLogger{cfg.Logger, cfg.Fatal},
 		FormatMajorVersion: pebble.FormatNewest,
-		CacheSize:          cfg.CacheBytes, MemTableSize: 8 << 20,
+		CacheSize:          cfg.CacheBytes, MemTableSize: cfg.memTable,
+	}
+	if cfg.Quiet {
+		options.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)

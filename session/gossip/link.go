@@ -119,12 +119,19 @@ func (l *link) send() bool {
 		return false
 	}
 	defer l.closed()
+	broken := make(chan struct{}) // nothing comes on this stream but its end
+	l.s.wg.Go(func() {
+		defer close(broken)
+		_, _ = stream.Read(make([]byte, 1))
+	})
 	budget, sent := newBucket(l.s.cfg.PeerRate, l.s.cfg.PeerBurst), false
 	for {
 		batch := l.batch()
 		if batch == nil {
 			select {
 			case <-l.ctx.Done():
+				return sent
+			case <-broken:
 				return sent
 			case <-l.ready:
 				continue

@@ -113,7 +113,9 @@ func (l *link) vertex(f *vertexFrame) error {
 		s.stats.Invalid++
 		return fmt.Errorf("%w: %w", ErrFrame, err)
 	case err != nil:
-		s.cfg.Log.Error("gossip: adding a vertex", "space", sp.id, "vertex", id, "error", err)
+		if !errors.Is(err, ErrLater) {
+			s.cfg.Log.Error("gossip: adding a vertex", "space", sp.id, "vertex", id, "error", err)
+		}
 		sp.seen.remove(id)
 		s.need(sp, l)
 	case len(added.Missing) > 0:
@@ -126,7 +128,7 @@ func (l *link) vertex(f *vertexFrame) error {
 		s.stats.Duplicates++
 		l.wasted(len(f.Vertex))
 	default:
-		s.stats.Stored += uint64(len(added.Stored))
+		s.stats.Stored++
 		s.improve(sp, l, e)
 		s.stored(sp, added.Stored)
 	}

@@ -241,9 +241,22 @@ func (s *Service) Leave(id SpaceID) {
 	}
 }
 
-// Publish adds a vertex to a space, unless the caller has done so, and spreads
-// it. The error is that of [Space.Add].
+// Publish adds a vertex to a space and spreads it. The error is that of
+// [Space.Add].
 func (s *Service) Publish(id SpaceID, vertex []byte) error {
+	sp, err := s.space(id)
+	if err != nil {
+		return err
+	}
+	added, err := sp.dag.Add(vertex)
+	if err != nil || len(added.Stored) == 0 {
+		return err // it was there, or waits: it is spread when it is stored
+	}
+	return s.Spread(id, vertex)
+}
+
+// Spread pushes a vertex of this node's own, which the space has stored.
+func (s *Service) Spread(id SpaceID, vertex []byte) error {
 	sp, err := s.space(id)
 	if err != nil {
 		return err
@@ -252,25 +265,27 @@ func (s *Service) Publish(id SpaceID, vertex []byte) error {
 	if err != nil {
 		return err
 	}
-	added, err := sp.dag.Add(vertex)
-	if err != nil {
-		return err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if _, known := sp.seen.get(vid); known || len(added.Missing) > 0 {
-		return nil // gossip spreads it already, or will when it is stored
+	s.unwant(sp, vid)
+	e, ok := sp.seen.get(vid)
+	if ok && e.state == stateStored {
+		return nil
 	}
-	sp.seen.put(vid, &entry{id: vid, author: author, shared: true})
-	if len(added.Stored) == 0 {
-		added.Stored = []ID{vid} // the caller has stored it
+	if !ok {
+		e = &entry{id: vid}
+		sp.seen.put(vid, e)
 	}
-	s.stored(sp, added.Stored)
+	e.author, e.shared, e.state = author, true, stateStored
+	s.spread(sp, e)
 	return nil
 }
 
-// Announce spreads vertices that came into the space's DAG on another way, such
-// as reconciliation or a bundle: their ids are told to all neighbours.
+// Announce tells of vertices that a space has stored: by reconciliation, from a
+// bundle, or because the parents came that they waited for. What gossip brought
+// itself goes on as usual, the rest is announced to all neighbours. It is
+// harmless to announce what was spread already, so everything that a DAG stores
+// may be passed through here.
 func (s *Service) Announce(id SpaceID, ids []ID) error {
 	sp, err := s.space(id)
 	if err != nil {
@@ -279,16 +294,19 @@ func (s *Service) Announce(id SpaceID, ids []ID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range ids {
-		delete(sp.wants, id)
-		if _, ok := sp.seen.get(id); ok {
-			continue // gossip spreads it
-		}
-		sp.seen.put(id, &entry{id: id, state: stateOld})
-		for _, m := range sp.members {
-			m.later(false, id)
+		s.unwant(sp, id)
+		e, ok := sp.seen.get(id)
+		switch {
+		case ok && e.state != stateWaiting:
+		case ok:
+			e.state = stateStored
+			s.spread(sp, e)
+		default:
+			e = &entry{id: id, state: stateOld}
+			sp.seen.put(id, e)
+			s.spread(sp, e)
 		}
 	}
-	s.poke(s.cfg.Now().Add(s.cfg.LazyDelay))
 	return nil
 }
 

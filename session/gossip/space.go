@@ -19,8 +19,13 @@ func (s SpaceID) String() string { return hex.EncodeToString(s[:]) }
 
 // ErrInvalid is what [Space.Identify] and [Space.Add] wrap when the bytes
 // themselves are at fault, whoever sends them: the neighbour that did is
-// dropped. Any other error is a trouble of this node.
+// dropped. [ErrLater] is nobody's fault; any other error is a trouble of this
+// node.
 var ErrInvalid = errors.New("gossip: invalid vertex")
+
+// ErrLater is what [Space.Add] wraps when it puts a vertex off, for example
+// because its author writes too much: reconciliation brings it later.
+var ErrLater = errors.New("gossip: vertex put off")
 
 // Space is what gossip needs of the DAG of one public space. Its methods are
 // called from many goroutines.

@@ -101,9 +101,13 @@ func Export(w io.Writer, space ID, snap Snapshot, since []ID) (Header, error) {
 		}
 		slices.SortFunc(h.Heads, compareIDs)
 	}
-	for _, err := range snap.Since(h.Since, h.Line) {
+	all, err := newSet(snap, h.Line)
+	if err != nil {
+		return h, fmt.Errorf("sync: reading the snapshot: %w", err)
+	}
+	for _, err := range all.since(h.Since) {
 		if err != nil {
-			return h, fmt.Errorf("sync: listing what to export: %w", err)
+			return h, err
 		}
 		h.Count++
 	}
@@ -112,9 +116,9 @@ func Export(w io.Writer, space ID, snap Snapshot, since []ID) (Header, error) {
 	}
 	sum, size := sha3.New256(), 0
 	b := exportBatch{Type: exportVertices}
-	for id, err := range snap.Since(h.Since, h.Line) {
+	for id, err := range all.since(h.Since) {
 		if err != nil {
-			return h, fmt.Errorf("sync: listing what to export: %w", err)
+			return h, err
 		}
 		v, err := snap.Vertex(id)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/pars-network/pars/session/wire"
@@ -273,24 +274,41 @@ func (m *machine) equal() bool {
 	return len(m.peer.Frontier) > 0 && bytes.Equal(m.mine.Frontier, m.peer.Frontier)
 }
 
-// contains reports whether this side has all heads of the peer at or above the
-// common prune line, and so all the peer has, and returns them.
-func (m *machine) contains() ([]ID, bool, error) {
+// ahead returns what this side has and the peer has not, if this side has all
+// heads of the peer at or above the common prune line, and so all that the peer has.
+func (m *machine) ahead() (iter.Seq2[ID, error], error) {
 	if len(m.peer.Heads) == 0 && m.peer.Count > 0 {
-		return nil, false, nil // too many heads to list, or no causal order
+		return nil, nil // too many heads to list, or no causal order
 	}
 	var known []ID
 	for _, h := range m.peer.Heads {
 		if h.Lamport < m.line {
 			continue
 		}
-		has, err := m.snap.Has(h.ID)
-		if err != nil || !has {
-			return nil, false, err
+		if has, err := m.set.has(h.ID); err != nil || !has {
+			return nil, err
 		}
 		known = append(known, h.ID)
 	}
-	return known, true, nil
+	if len(known) == 0 {
+		return m.set.since(nil), nil
+	}
+	var ids []ID
+	for id, err := range m.set.since(known) {
+		if err != nil {
+			return nil, err
+		}
+		if ids = append(ids, id); len(ids) > MaxVertices {
+			break
+		}
+	}
+	// A store may give up a search and list too much, which the peer would take
+	// amiss. Where both lines are the same, the counts tell.
+	own := uint64(m.set.len())
+	if m.mine.Line == m.peer.Line && len(ids) <= MaxVertices && uint64(len(ids)) != own-m.peer.Count {
+		return nil, nil
+	}
+	return listed(ids), nil
 }
 
 // lead is the responder's choice after the initiator's hello.
@@ -298,16 +316,20 @@ func (m *machine) lead() error {
 	if err := m.prepare(); err != nil {
 		return err
 	}
-	known, contains, err := m.contains()
-	if err != nil {
-		return fmt.Errorf("sync: looking up the peer's heads: %w", err)
+	var rest iter.Seq2[ID, error]
+	equal := m.equal()
+	if !equal {
+		var err error
+		if rest, err = m.ahead(); err != nil {
+			return err
+		}
 	}
 	plan := uint64(planYours)
 	switch {
-	case m.equal():
+	case equal:
 		plan = planEqual
 		m.mine.Heads = nil
-	case contains:
+	case rest != nil:
 		plan = planVertices
 	case uint64(m.set.len()) >= m.peer.Count:
 		// The initiator has something that this side lacks and not more than it,
@@ -322,7 +344,7 @@ func (m *machine) lead() error {
 	case planEqual:
 		return m.transfer(nil, true)
 	case planVertices:
-		return m.sendSince(known)
+		return m.transfer(rest, true)
 	case planYours:
 		m.state = waitPlan
 		return nil
@@ -347,12 +369,12 @@ func (m *machine) follow() error {
 		m.state = waitRanges
 		return nil
 	}
-	known, contains, err := m.contains()
+	rest, err := m.ahead()
 	switch {
 	case err != nil:
-		return fmt.Errorf("sync: looking up the peer's heads: %w", err)
-	case contains:
-		return m.sendSince(known)
+		return err
+	case rest != nil:
+		return m.transfer(rest, true)
 	}
 	return m.start(m.method())
 }

@@ -172,13 +172,30 @@ func (p *pump) drive(m *machine) error {
 					return err
 				}
 			case err := <-p.written:
-				return err
+				return p.last(m, err)
 			}
 			if sent {
 				break
 			}
 		}
 	}
+}
+
+// last handles what the peer sent before it stopped reading, which may say why.
+func (p *pump) last(m *machine, written error) error {
+	if errors.Is(written, ErrTimeout) {
+		return written
+	}
+	for e := range p.in {
+		if e.err != nil {
+			break
+		}
+		if err := m.handle(e.frame); err != nil {
+			return err
+		}
+		m.queue = nil // nobody reads it
+	}
+	return written
 }
 
 func (p *pump) read() {

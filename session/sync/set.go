@@ -49,6 +49,38 @@ func newSet(snap Snapshot, line uint64) (*set, error) {
 // len is the number of ids.
 func (s *set) len() int { return s.count + len(s.extra) }
 
+// has reports whether id is in the set.
+func (s *set) has(id ID) (bool, error) {
+	if s.isExtra(id) {
+		return true, nil
+	}
+	if s.ids != nil {
+		_, found := slices.BinarySearchFunc(s.ids, id, compareIDs)
+		return found, nil
+	}
+	has, err := s.snap.Has(id)
+	if err != nil {
+		return false, fmt.Errorf("sync: looking up %x: %w", id, err)
+	}
+	return has, nil
+}
+
+// since yields the ids of the set that known and their ancestors are not.
+func (s *set) since(known []ID) iter.Seq2[ID, error] {
+	return func(yield func(ID, error) bool) {
+		for id, err := range s.snap.Since(known, s.line) {
+			if err != nil {
+				yield(ID{}, fmt.Errorf("sync: listing what is new: %w", err))
+				return
+			}
+			has, err := s.has(id)
+			if (has || err != nil) && (!yield(id, err) || err != nil) {
+				return
+			}
+		}
+	}
+}
+
 // isExtra reports whether id was stored in an earlier pass.
 func (s *set) isExtra(id ID) bool {
 	_, found := slices.BinarySearchFunc(s.extra, id, compareIDs)

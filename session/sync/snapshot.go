@@ -37,7 +37,8 @@ type Snapshot interface {
 	// or more. line is Line() or more. A non-nil error ends the sequence.
 	IDs(line uint64, from ID) iter.Seq2[ID, error]
 	// Since yields, parents first, the vertices with lamport number line or more
-	// that are neither one of known nor an ancestor of one. All of known are in the snapshot.
+	// that are neither one of known nor an ancestor of one. All of known are in the
+	// snapshot. What it yields beyond the snapshot is left out.
 	Since(known []ID, line uint64) iter.Seq2[ID, error]
 	// Lamport returns the lamport number of a vertex of the snapshot.
 	Lamport(id ID) (uint64, error)

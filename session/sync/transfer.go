@@ -49,11 +49,6 @@ func (m *machine) transfer(ids iter.Seq2[ID, error], nothing bool) error {
 	return m.out.look()
 }
 
-// sendSince sends all that the peer, whose heads known are, does not have.
-func (m *machine) sendSince(known []ID) error {
-	return m.transfer(m.snap.Since(known, m.line), true)
-}
-
 // resolve adds what the other side asked for to the offers. A tag that no
 // vertex has is left out; the final digest judges.
 func (m *machine) resolve() error {
@@ -77,13 +72,17 @@ func (m *machine) sendOffers() error {
 		return fmt.Errorf("sync: ordering what to send: %w", err)
 	}
 	m.offers = nil
-	return m.transfer(func(yield func(ID, error) bool) {
+	return m.transfer(listed(ids), false)
+}
+
+func listed(ids []ID) iter.Seq2[ID, error] {
+	return func(yield func(ID, error) bool) {
 		for _, id := range ids {
 			if !yield(id, nil) {
 				return
 			}
 		}
-	}, false)
+	}
 }
 
 // causal orders ids so that parents come first, by lamport number and id.
@@ -111,7 +110,7 @@ func causal(snap Snapshot, ids []ID) ([]ID, error) {
 func (o *outgoing) look() error {
 	id, err, ok := o.next()
 	if err != nil {
-		return fmt.Errorf("sync: listing what to send: %w", err)
+		return err
 	}
 	o.held, o.holding = id, ok
 	return nil
@@ -214,11 +213,11 @@ func (m *machine) admit(id ID) error {
 			m.in.got[i] = true
 		}
 	}
-	has, err := m.snap.Has(id)
+	has, err := m.set.has(id)
 	if err != nil {
-		return fmt.Errorf("sync: looking up %x: %w", id, err)
+		return err
 	}
-	if has || m.set.isExtra(id) {
+	if has {
 		return fmt.Errorf("%w: %x is here", ErrUnasked, id)
 	}
 	return nil
