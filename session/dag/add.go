@@ -172,7 +172,7 @@ func (s *Store) parallel(n int, f func(int)) {
 
 // read1 decodes an item and computes its id.
 func (s *Store) read1(it *item) {
-	if it.done() {
+	if it.done() || it.v != nil {
 		return
 	}
 	v, err := Decode(it.data)

@@ -19,12 +19,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// benchSize is how many vertices [BenchmarkStore] writes: 100,000, or what the
-// variable PARS_BENCH_DAG says. docs/results has it with 1,000,000.
-func benchSize(b *testing.B) int {
+// benchSize is how many vertices a benchmark writes, unless the variable
+// PARS_BENCH_DAG says otherwise.
+func benchSize(b *testing.B, usual int) int {
 	text := os.Getenv("PARS_BENCH_DAG")
 	if text == "" {
-		return 100_000
+		return usual
 	}
 	n, err := strconv.Atoi(text)
 	if err != nil {
@@ -42,6 +42,10 @@ type author16 struct {
 	w    Writer
 	rng  *rand.Rand
 	last made
+}
+
+func newAuthor16(g int) *author16 {
+	return &author16{w: NewVouchedWriter(Author(binary.BigEndian.AppendUint32(make([]byte, 28), uint32(g)))), rng: rand.New(rand.NewPCG(7, uint64(g)))}
 }
 
 // next makes a vertex of 300 to 900 bytes.
@@ -66,18 +70,66 @@ func (a *author16) next(heads []atomic.Pointer[made]) (made, error) {
 	return v, err
 }
 
-// BenchmarkStore shows what the store is held to: durable ingest by 16 writers, one
-// vertex a call, beside raw pebble that writes the same bytes, one vertex a synced
-// batch; then opening, frontier, what is new since, and memory.
-func BenchmarkStore(b *testing.B) {
-	n := benchSize(b)
+// BenchmarkIngest is durable ingest of vertices that are decoded and verified, by 16
+// writers with one vertex a call, beside raw pebble that writes the same bytes
+// under their ids, one in a synced batch, in turns.
+func BenchmarkIngest(b *testing.B) {
+	const turns = 4
+	n := benchSize(b, 20_000) / turns
 	dir := b.TempDir()
-	verdict := ingest(b, dir+"/dag", n)
-	raw := rawIngest(b, dir+"/raw", n)
-	b.ReportMetric(verdict, "vertices/s")
-	b.ReportMetric(raw, "raw-vertices/s")
-	b.ReportMetric(verdict/raw, "of-raw")
+	var ours, raw time.Duration
+	for i := range turns {
+		ours += ingest(b, fmt.Sprintf("%s/dag%d", dir, i), n)
+		raw += rawIngest(b, fmt.Sprintf("%s/raw%d", dir, i), n)
+	}
+	b.ReportMetric(float64(turns*n)/ours.Seconds(), "vertices/s")
+	b.ReportMetric(float64(turns*n)/raw.Seconds(), "raw-vertices/s")
+	b.ReportMetric(raw.Seconds()/ours.Seconds(), "of-raw")
+	b.ReportMetric(0, "ns/op")
+}
 
+// fill writes n vertices of 16 authors in large batches.
+func fill(b *testing.B, dir string, n int) {
+	s, err := Open(Config{Dir: dir})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := s.Join(vouched); err != nil {
+		b.Fatal(err)
+	}
+	heads := make([]atomic.Pointer[made], benchWriters)
+	authors := make([]*author16, benchWriters)
+	for g := range authors {
+		authors[g] = newAuthor16(g)
+	}
+	start := time.Now()
+	for done := 0; done < n; {
+		var items []*item
+		for len(items) < 480 && done < n {
+			g := done % benchWriters
+			v, err := authors[g].next(heads)
+			if err != nil {
+				b.Fatal(err)
+			}
+			heads[g].Store(&v)
+			items = append(items, &item{data: v.data, v: v.Vertex, id: v.id, verified: true, out: new(Outcome)})
+			done++
+		}
+		if _, err := s.commit(items); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(n)/time.Since(start).Seconds(), "bulk-vertices/s")
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkStore is what a filled store takes to open and to answer.
+func BenchmarkStore(b *testing.B) {
+	n := benchSize(b, 100_000)
+	dir := b.TempDir()
+	fill(b, dir+"/dag", n)
 	runtime.GC()
 	start := time.Now()
 	s, err := Open(Config{Dir: dir + "/dag"})
@@ -187,8 +239,8 @@ func rss(b *testing.B) float64 {
 	return 0
 }
 
-// ingest writes n vertices that are verified already and returns how many a second.
-func ingest(b *testing.B, dir string, n int) float64 {
+// ingest writes n vertices that are verified already and returns how long it took.
+func ingest(b *testing.B, dir string, n int) time.Duration {
 	s, err := Open(Config{Dir: dir})
 	if err != nil {
 		b.Fatal(err)
@@ -202,8 +254,8 @@ func ingest(b *testing.B, dir string, n int) float64 {
 		if err != nil {
 			return err
 		}
-		it := &item{data: v.data, source: Source{Peer: "p"}, verified: true, out: new(Outcome)}
-		if err := s.process(context.Background(), []*item{it}); err != nil {
+		it := &item{data: v.data, v: v.Vertex, id: v.id, source: Source{Peer: "p"}, verified: true, out: new(Outcome)}
+		if _, err := s.commit([]*item{it}); err != nil {
 			return err
 		}
 		if it.out.Status != Accepted {
@@ -215,11 +267,11 @@ func ingest(b *testing.B, dir string, n int) float64 {
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
 	}
-	return float64(n) / took.Seconds()
+	return took
 }
 
 // rawIngest writes the bytes of as many vertices under their ids.
-func rawIngest(b *testing.B, dir string, n int) float64 {
+func rawIngest(b *testing.B, dir string, n int) time.Duration {
 	options := &pebble.Options{FormatMajorVersion: pebble.FormatNewest, CacheSize: 16 << 20, MemTableSize: 8 << 20, FS: vfs.Default, Logger: databaseLogger{}}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -240,7 +292,7 @@ func rawIngest(b *testing.B, dir string, n int) float64 {
 	if err := db.Close(); err != nil {
 		b.Fatal(err)
 	}
-	return float64(n) / took.Seconds()
+	return took
 }
 
 // race lets all writers work until n vertices are written. Making them costs both
@@ -252,7 +304,7 @@ func race(b *testing.B, n int, write func(int, *author16) error) time.Duration {
 	start := time.Now()
 	for g := range benchWriters {
 		wg.Go(func() {
-			a := &author16{w: NewVouchedWriter(Author(binary.BigEndian.AppendUint32(make([]byte, 28), uint32(g)))), rng: rand.New(rand.NewPCG(7, uint64(g)))}
+			a := newAuthor16(g)
 			for left.Add(-1) >= 0 {
 				if err := write(g, a); err != nil {
 					b.Error(err)

@@ -23,6 +23,10 @@ type group struct {
 	accepted []*item
 }
 
+// maxSyncs is how many groups may be on their way to the disk: while one is being
+// synced, the next is written, and what comes then gathers for a third.
+const maxSyncs = 2
+
 // commit checks items against their parents, writes those that pass and syncs
 // them, together with those of callers that came while the disk was busy. What had
 // waited for the items is returned.
@@ -39,22 +43,31 @@ func (s *Store) commit(items []*item) ([]*item, error) {
 			return r.released, r.err
 		}
 	}
+	s.syncs <- struct{}{}
 	led := s.takeGroup()
-	err := s.accept(led)
-	s.queueMu.Lock()
-	defer s.queueMu.Unlock()
+	g := &group{batch: s.db.NewBatch(), spaces: map[*space]uint64{}}
+	err := s.write(g, led, s.cfg.Now())
+	s.handOver()
+	err = s.settle(g, err)
+	<-s.syncs
 	for _, o := range led {
 		o.done, o.err = true, err
 		if o != r {
 			o.turn <- struct{}{}
 		}
 	}
+	return r.released, r.err
+}
+
+// handOver lets the next in the queue lead.
+func (s *Store) handOver() {
+	s.queueMu.Lock()
+	defer s.queueMu.Unlock()
 	if len(s.queue) > 0 {
 		s.queue[0].turn <- struct{}{}
 	} else {
 		s.busy = false
 	}
-	return r.released, r.err
 }
 
 // takeGroup takes what fits into one batch from the front of the queue, the
@@ -77,16 +90,13 @@ func (s *Store) takeGroup() []*request {
 	return led
 }
 
-// accept decides the requests and returns when what it accepted is synced.
-func (s *Store) accept(requests []*request) error {
-	g := &group{batch: s.db.NewBatch(), spaces: map[*space]uint64{}}
-	if err := s.write(g, requests, s.cfg.Now()); err != nil {
+// settle waits until what a group wrote is synced, if writing did not fail, and makes
+// its outcomes final.
+func (s *Store) settle(g *group, err error) error {
+	if err != nil || g.batch.Empty() {
 		return errors.Join(err, g.batch.Close())
 	}
-	if g.batch.Empty() {
-		return g.batch.Close()
-	}
-	err := g.batch.SyncWait()
+	err = g.batch.SyncWait()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err != nil {

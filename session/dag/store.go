@@ -91,6 +91,7 @@ type Store struct {
 	queueMu sync.Mutex
 	queue   []*request
 	busy    bool
+	syncs   chan struct{} // holds one for each group on its way to the disk
 
 	// mu orders what is accepted and guards everything below and in each space.
 	mu        sync.Mutex
@@ -134,6 +135,7 @@ func Open(cfg Config) (*Store, error) {
 	s := &Store{
 		cfg: cfg, lock: lock, keys: newKeyring(), chains: defaultChains,
 		spaces:  map[Space]*space{},
+		syncs:   make(chan struct{}, maxSyncs),
 		orphans: newOrphans(cfg.Orphans),
 		peers:   newBuckets[string](cfg.PeerRate), authors: newBuckets[Author](cfg.AuthorRate),
 	}
