@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -77,11 +78,16 @@ func BenchmarkIngest(b *testing.B) {
 	const turns = 4
 	n := benchSize(b, 20_000) / turns
 	dir := b.TempDir()
-	var ours, raw time.Duration
+	var ours, raw, oursCPU, rawCPU time.Duration
 	for i := range turns {
+		start := cpuTime(b)
 		ours += ingest(b, fmt.Sprintf("%s/dag%d", dir, i), n)
+		middle := cpuTime(b)
 		raw += rawIngest(b, fmt.Sprintf("%s/raw%d", dir, i), n)
+		oursCPU, rawCPU = oursCPU+middle-start, rawCPU+cpuTime(b)-middle
 	}
+	b.ReportMetric(float64(oursCPU.Microseconds())/float64(turns*n), "cpu-us/vertex")
+	b.ReportMetric(float64(rawCPU.Microseconds())/float64(turns*n), "raw-cpu-us/vertex")
 	b.ReportMetric(float64(turns*n)/ours.Seconds(), "vertices/s")
 	b.ReportMetric(float64(turns*n)/raw.Seconds(), "raw-vertices/s")
 	b.ReportMetric(raw.Seconds()/ours.Seconds(), "of-raw")
@@ -335,6 +341,7 @@ func BenchmarkAddSigned(b *testing.B) {
 		batches[len(batches)-1] = append(batches[len(batches)-1], last.data)
 	}
 	b.ResetTimer()
+	cpu := cpuTime(b)
 	for range b.N {
 		s, err := Open(Config{Dir: b.TempDir()})
 		if err != nil {
@@ -353,4 +360,15 @@ func BenchmarkAddSigned(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(size*b.N)/b.Elapsed().Seconds(), "vertices/s")
+	b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(size*b.N), "cpu-us/vertex")
+}
+
+// cpuTime is what the process has used of all processors: it tells what a vertex
+// costs on a machine that is busy with other things.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
