@@ -10,6 +10,7 @@ import (
 	"net"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,8 @@ type attacker struct {
 	conn  net.Conn
 	in    chan []byte
 	rand  *rand.Rand
-	hello hello // the victim's
+	hello hello       // the victim's
+	deaf  atomic.Bool // reads nothing any more
 }
 
 var errHungUp = errors.New("the victim hung up")
@@ -32,7 +34,7 @@ func attack(conn net.Conn) *attacker {
 	a := &attacker{conn: conn, in: make(chan []byte, 1024), rand: rand.New(rand.NewPCG(1, 2))}
 	go func() {
 		defer close(a.in)
-		for {
+		for !a.deaf.Load() {
 			f, err := wire.ReadFrame(conn, MaxFrame)
 			if err != nil {
 				return
@@ -267,8 +269,9 @@ func assaults(victim *memory) []assault {
 				a.send(ranges{Type: typeRanges, Last: true, Ranges: []span{{Mode: modePrint, Data: a.noise(printSize)}}})
 			}
 		}},
-		{name: "batches without waiting", want: ErrProtocol, bytes: 8 * mib, batch: 8 * MaxBatch, memory: 40 * mib, run: func(a *attacker) {
+		{name: "batches without waiting", want: ErrProtocol, bytes: 8 * mib, batch: 8, memory: 4 * mib, run: func(a *attacker) {
 			a.open(nil)
+			a.deaf.Store(true)
 			for i := 0; ; i++ {
 				a.send(vertices{Type: typeVertices, Vertices: foreign(1, fmt.Sprint(i))})
 			}
