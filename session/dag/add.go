@@ -36,6 +36,7 @@ type item struct {
 	verified bool
 	sp       *space   // where it is known already
 	pos      uint64   // and its position there
+	asked    uint64   // next position when it was not known
 	out      *Outcome // of the batch's entry; one nobody reads for what waited
 }
 
@@ -53,13 +54,9 @@ func (s *Store) Add(ctx context.Context, batch [][]byte, from Source) ([]Outcome
 	if len(batch) > MaxBatch {
 		return nil, fmt.Errorf("dag: a batch of %d vertices, want at most %d", len(batch), MaxBatch)
 	}
-	s.mu.Lock()
-	if err := s.usable(); err != nil {
-		s.mu.Unlock()
+	if err := s.enter(); err != nil {
 		return nil, err
 	}
-	s.calls.Add(1)
-	s.mu.Unlock()
 	defer s.calls.Done()
 
 	outcomes := make([]Outcome, len(batch))
@@ -73,7 +70,6 @@ func (s *Store) Add(ctx context.Context, batch [][]byte, from Source) ([]Outcome
 
 // process takes items through all checks, and after them what had waited for them.
 func (s *Store) process(ctx context.Context, items []*item) error {
-	var pending []*commit
 	var err error
 	all := items
 	for len(items) > 0 && err == nil {
@@ -93,19 +89,14 @@ func (s *Store) process(ctx context.Context, items []*item) error {
 			if err = ctx.Err(); err != nil {
 				break
 			}
-			var c *commit
 			var more []*item
-			if c, more, err = s.accept(part); err != nil {
+			if more, err = s.commit(part); err != nil {
 				break
 			}
-			pending = append(pending, c)
 			released = append(released, more...)
 		}
 		items = released
 		ctx = context.WithoutCancel(ctx) // what was released is nowhere else
-	}
-	for _, c := range pending {
-		err = errors.Join(err, s.settle(c))
 	}
 	for _, it := range all {
 		if it.sp != nil && err == nil {
@@ -181,7 +172,7 @@ func (s *Store) parallel(n int, f func(int)) {
 
 // read1 decodes an item and computes its id.
 func (s *Store) read1(it *item) {
-	if it.done() {
+	if it.done() || it.v != nil {
 		return
 	}
 	v, err := Decode(it.data)
@@ -232,6 +223,7 @@ func (s *Store) admit(items []*item) (map[Author]*authorKey, error) {
 			it.known(sp, n)
 			continue
 		}
+		it.asked = sp.next
 		if err := it.v.checkRules(sp.rules); err != nil {
 			it.decide(Refused, err)
 			continue
@@ -286,83 +278,6 @@ func (s *Store) verify(it *item, keys map[Author]*authorKey) {
 	it.verified = true
 }
 
-// commit is a batch whose sync is under way.
-type commit struct {
-	batch    *pebble.Batch
-	spaces   map[*space]uint64 // greatest position in it
-	accepted []*item
-}
-
-// accept checks items against their parents and writes those that pass. It
-// returns before they are synced. What had waited for them is returned.
-func (s *Store) accept(items []*item) (*commit, []*item, error) {
-	now := s.cfg.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	c := &commit{spaces: map[*space]uint64{}}
-	if s.failed != nil {
-		return c, nil, s.failed
-	}
-	var released []*item
-	for _, it := range items {
-		if it.done() {
-			continue
-		}
-		more, err := s.accept1(c, it, now)
-		if err != nil {
-			return c, nil, s.fail(errors.Join(err, s.drop(c)))
-		}
-		released = append(released, more...)
-	}
-	if c.batch == nil {
-		return c, released, nil
-	}
-	for sp := range c.spaces {
-		if sp.next-1-sp.saved >= saveEvery {
-			if err := sp.save(c.batch); err != nil {
-				return c, nil, s.fail(errors.Join(err, s.drop(c)))
-			}
-		}
-	}
-	if err := s.db.ApplyNoSyncWait(c.batch, pebble.Sync); err != nil {
-		return c, nil, s.fail(errors.Join(err, s.drop(c)))
-	}
-	for sp := range c.spaces {
-		sp.applied()
-	}
-	return c, released, nil
-}
-
-// drop gives a batch back that was not applied.
-func (s *Store) drop(c *commit) error {
-	if c.batch == nil {
-		return nil
-	}
-	b := c.batch
-	c.batch = nil
-	return b.Close()
-}
-
-// settle waits until a commit is synced and makes its outcomes final.
-func (s *Store) settle(c *commit) error {
-	if c.batch == nil {
-		return nil
-	}
-	err := c.batch.SyncWait()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil {
-		return s.fail(err)
-	}
-	for _, it := range c.accepted {
-		it.decide(Accepted, nil)
-	}
-	for sp, pos := range c.spaces {
-		sp.sync(pos)
-	}
-	return c.batch.Close()
-}
-
 // sync notes that everything up to a position is durable.
 func (sp *space) sync(pos uint64) {
 	if pos > sp.durable {
@@ -373,9 +288,9 @@ func (sp *space) sync(pos uint64) {
 
 // accept1 decides one item, whose parents, if they are in the same batch, came
 // before it. An error is one of the store's. The caller holds mu.
-func (s *Store) accept1(c *commit, it *item, now time.Time) ([]*item, error) {
+func (s *Store) accept1(c *group, it *item, now time.Time) ([]*item, error) {
 	sp := s.spaces[it.v.Space]
-	if n, err := sp.find(it.id); err != nil {
+	if n, err := sp.findSince(it.id, it.asked); err != nil {
 		return nil, err
 	} else if n != nil {
 		it.known(sp, n)
@@ -418,9 +333,6 @@ func (s *Store) accept1(c *commit, it *item, now time.Time) ([]*item, error) {
 	if p := it.source; p.Peer != "" && !p.Pulled && !s.authors.take(it.v.Author, now) {
 		it.decide(Deferred, fmt.Errorf("%w of this author", ErrRate))
 		return nil, nil
-	}
-	if c.batch == nil {
-		c.batch = s.db.NewBatch()
 	}
 	if err := sp.write(c.batch, it, parents, st); err != nil {
 		return nil, err
@@ -518,11 +430,12 @@ func (sp *space) write(batch *pebble.Batch, it *item, parents []*node, st *autho
 	} else {
 		set(sp.chainKey(n.chain, n.place), binary.AppendUvarint(nil, n.pos))
 	}
-	if sp.rules.Auth == Vouched {
+	if sp.rules.Auth == Vouched && !it.verified {
 		errs = append(errs, batch.Delete(sp.key(keyVouch, n.id[:]), nil))
 	}
 	sp.apply(n)
 	sp.fresh[n.pos], sp.freshID[n.id] = n, n
+	sp.recent.put(n.id, n)
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("dag: writing a vertex: %w", err)
 	}

@@ -33,13 +33,15 @@ func (f *Feed) Next(ctx context.Context, limit int) ([]Entry, error) {
 	s := f.sp.store
 	for {
 		s.mu.Lock()
-		if err := s.usable(); err != nil {
-			s.mu.Unlock()
-			return nil, err
+		err := s.usable()
+		if err == nil {
+			err = s.enter()
 		}
 		durable, moved := f.sp.durable, f.sp.moved
-		s.calls.Add(1)
 		s.mu.Unlock()
+		if err != nil {
+			return nil, err
+		}
 		entries, err := f.read(durable, limit)
 		s.calls.Done()
 		if err != nil || len(entries) > 0 {

@@ -80,8 +80,18 @@ type Store struct {
 	// chains is fixed but in tests.
 	chains chainLimits
 
-	// calls counts calls that use the database, so that Close waits for them.
-	calls sync.WaitGroup
+	// calls counts calls that use the database, so that Close waits for them. It
+	// grows under gate, and no more once closing is set.
+	calls   sync.WaitGroup
+	gate    sync.Mutex
+	closing bool
+
+	// queue holds what callers want accepted; busy says that one of them leads a
+	// group through.
+	queueMu sync.Mutex
+	queue   []*request
+	busy    bool
+	syncs   chan struct{} // holds one for each group on its way to the disk
 
 	// mu orders what is accepted and guards everything below and in each space.
 	mu        sync.Mutex
@@ -125,6 +135,7 @@ func Open(cfg Config) (*Store, error) {
 	s := &Store{
 		cfg: cfg, lock: lock, keys: newKeyring(), chains: defaultChains,
 		spaces:  map[Space]*space{},
+		syncs:   make(chan struct{}, maxSyncs),
 		orphans: newOrphans(cfg.Orphans),
 		peers:   newBuckets[string](cfg.PeerRate), authors: newBuckets[Author](cfg.AuthorRate),
 	}
@@ -225,6 +236,9 @@ func (s *Store) Close() error {
 		return nil
 	}
 	s.closed = true
+	s.gate.Lock()
+	s.closing = true
+	s.gate.Unlock()
 	for _, sp := range s.spaces {
 		sp.wake()
 	}
@@ -256,6 +270,17 @@ func (s *Store) saveAll() error {
 	return batch.Close()
 }
 
+// enter counts a call, unless the store is closing.
+func (s *Store) enter() error {
+	s.gate.Lock()
+	defer s.gate.Unlock()
+	if s.closing {
+		return ErrClosed
+	}
+	s.calls.Add(1)
+	return nil
+}
+
 // begin takes the lock for a call on a space. If it returns no error, the caller
 // unlocks mu and, when done with the database, calls s.calls.Done.
 func (s *Store) begin(id Space) (*space, error) {
@@ -265,11 +290,13 @@ func (s *Store) begin(id Space) (*space, error) {
 	if err == nil && sp == nil {
 		err = fmt.Errorf("%w: %s", ErrSpace, id)
 	}
+	if err == nil {
+		err = s.enter()
+	}
 	if err != nil {
 		s.mu.Unlock()
 		return nil, err
 	}
-	s.calls.Add(1)
 	return sp, nil
 }
 

@@ -183,13 +183,13 @@ func assaults(victim *memory) []assault {
 			a.send(symbols{Type: typeSymbols, Symbols: a.noise(maxSymbols * symbolSize)})
 			a.prints()
 		}},
-		{name: "symbols that name the most ids, none of which comes", want: ErrWithheld, bytes: 300 * kib, memory: 12 * mib, run: func(a *attacker) {
+		{name: "symbols that name the most ids, none of which comes", want: ErrWithheld, bytes: 300 * kib, memory: 20 * mib, run: func(a *attacker) {
 			a.open(nil)
 			offer(a, noIDs(11_000))
 			a.next(typeWant)
 			a.send(vertices{Type: typeVertices, End: endAll, Vertices: [][]byte{}})
 		}},
-		{name: "ids in ranges, none of which comes", want: ErrWithheld, bytes: 12 * mib, memory: 100 * mib, run: func(a *attacker) {
+		{name: "ids in ranges, none of which comes", want: ErrWithheld, bytes: 12 * mib, memory: 160 * mib, run: func(a *attacker) {
 			a.open(nil)
 			turn := func() {
 				// Lists of tags, split as finely as frames allow.
