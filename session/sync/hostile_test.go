@@ -10,6 +10,7 @@ import (
 	"net"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,7 +24,8 @@ type attacker struct {
 	conn  net.Conn
 	in    chan []byte
 	rand  *rand.Rand
-	hello hello // the victim's
+	hello hello       // the victim's
+	deaf  atomic.Bool // reads nothing any more
 }
 
 var errHungUp = errors.New("the victim hung up")
@@ -32,7 +34,7 @@ func attack(conn net.Conn) *attacker {
 	a := &attacker{conn: conn, in: make(chan []byte, 1024), rand: rand.New(rand.NewPCG(1, 2))}
 	go func() {
 		defer close(a.in)
-		for {
+		for !a.deaf.Load() {
 			f, err := wire.ReadFrame(conn, MaxFrame)
 			if err != nil {
 				return
@@ -181,13 +183,13 @@ func assaults(victim *memory) []assault {
 			a.send(symbols{Type: typeSymbols, Symbols: a.noise(maxSymbols * symbolSize)})
 			a.prints()
 		}},
-		{name: "symbols that name the most ids, none of which comes", want: ErrWithheld, bytes: 300 * kib, memory: 12 * mib, run: func(a *attacker) {
+		{name: "symbols that name the most ids, none of which comes", want: ErrWithheld, bytes: 300 * kib, memory: 20 * mib, run: func(a *attacker) {
 			a.open(nil)
 			offer(a, noIDs(11_000))
 			a.next(typeWant)
 			a.send(vertices{Type: typeVertices, End: endAll, Vertices: [][]byte{}})
 		}},
-		{name: "ids in ranges, none of which comes", want: ErrWithheld, bytes: 12 * mib, memory: 100 * mib, run: func(a *attacker) {
+		{name: "ids in ranges, none of which comes", want: ErrWithheld, bytes: 12 * mib, memory: 160 * mib, run: func(a *attacker) {
 			a.open(nil)
 			turn := func() {
 				// Lists of tags, split as finely as frames allow.
@@ -267,8 +269,9 @@ func assaults(victim *memory) []assault {
 				a.send(ranges{Type: typeRanges, Last: true, Ranges: []span{{Mode: modePrint, Data: a.noise(printSize)}}})
 			}
 		}},
-		{name: "batches without waiting", want: ErrProtocol, bytes: 8 * mib, batch: 8 * MaxBatch, memory: 40 * mib, run: func(a *attacker) {
+		{name: "batches without waiting", want: ErrProtocol, bytes: 8 * mib, batch: 8, memory: 4 * mib, run: func(a *attacker) {
 			a.open(nil)
+			a.deaf.Store(true)
 			for i := 0; ; i++ {
 				a.send(vertices{Type: typeVertices, Vertices: foreign(1, fmt.Sprint(i))})
 			}

@@ -271,7 +271,8 @@ func (m *machine) prepare() (err error) {
 
 // equal reports whether both frontiers are the same, so that both sets are.
 func (m *machine) equal() bool {
-	return len(m.peer.Frontier) > 0 && bytes.Equal(m.mine.Frontier, m.peer.Frontier)
+	return len(m.peer.Frontier) > 0 && bytes.Equal(m.mine.Frontier, m.peer.Frontier) &&
+		(m.mine.Line != m.peer.Line || m.mine.Count == m.peer.Count)
 }
 
 // ahead returns what this side has and the peer has not, if this side has all

@@ -21,6 +21,7 @@ type memory struct {
 	line     uint64
 	vertices map[ID]node
 	gone     map[ID]bool      // pruned, but known
+	lost     map[ID]bool      // damaged: children say that they are here, but they are not
 	adds     int              // batches that were given to Add
 	verified int              // vertices whose payload was looked at
 	outcome  func(ID) Outcome // overrides, if it returns one
@@ -105,6 +106,7 @@ func (s *memory) add(id ID, n node) Outcome {
 			return Waiting
 		}
 	}
+	delete(s.lost, id)
 	s.vertices[id] = n
 	return Accepted
 }
@@ -143,6 +145,8 @@ func (s *memory) snapshot() *snapshot {
 			p.heads = append(p.heads, Head{ID: id, Lamport: p.vertices[id].lamport})
 		}
 	}
+	maps.DeleteFunc(p.vertices, func(id ID, _ node) bool { return s.lost[id] })
+	p.sorted = slices.DeleteFunc(p.sorted, func(id ID) bool { return s.lost[id] })
 	return p
 }
 

@@ -230,3 +230,57 @@ func TestAnUnknownSpaceIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Stores that have lost vertices under their frontier: the counts tell, or else
+// the digest, and then the second pass brings them back.
+func TestHolesAreFilled(t *testing.T) {
+	for _, c := range []struct{ here, there, tail, passes int }{{0, 10, 0, 1}, {0, 10, 3, 1}, {10, 10, 0, 2}, {10, 10, 3, 1}, {300, 300, 0, 2}} {
+		a := newMemory()
+		tip := a.chain(nil, 800, "a")
+		b := a.clone()
+		lose := func(s *memory, n int, from uint64) {
+			s.lost = map[ID]bool{}
+			for id, v := range s.vertices {
+				if v.lamport >= from && v.lamport < from+uint64(n) {
+					s.lost[id] = true
+				}
+			}
+		}
+		lose(a, c.here, 10)
+		lose(b, c.there, 400)
+		a.chain([]ID{tip}, c.tail, "tail")
+		x, y := pair(t, a, b)
+		if x.err != nil || y.err != nil || !x.result.Equal || !y.result.Equal || x.result.Passes != c.passes ||
+			x.result.Received != c.here || y.result.Received != c.there+c.tail || len(a.lost)+len(b.lost) > 0 {
+			t.Errorf("%+v: %+v, %v\n%+v, %v", c, x.result, x.err, y.result, y.err)
+		}
+	}
+}
+
+// A branch that ended below the common line is no reason to compare everything.
+func TestHeadsBelowTheLineDoNotCount(t *testing.T) {
+	b := newMemory()
+	root := b.chain(nil, 1, "root")
+	b.chain([]ID{root}, 3, "dead branch")
+	tip := b.chain([]ID{root}, 30, "main")
+	a := b.clone()
+	a.prune(11)
+	b.chain([]ID{tip}, 2, "new")
+	for range 2 {
+		x, y := pair(t, a, b)
+		if x.err != nil || y.err != nil || !x.result.Equal || x.result.Symbols+x.result.Turns > 0 {
+			t.Errorf("%+v, %v, %v", x.result, x.err, y.err)
+		}
+		a.chain(frontier(a)[:1], 2, "newer")
+	}
+}
+
+func TestMerge(t *testing.T) {
+	var got []ID
+	for id := range merge(each([]ID{{1}, {3}, {5}}), []ID{{0}, {3}, {4}, {9}}) {
+		got = append(got, id)
+	}
+	if want := []ID{{0}, {1}, {3}, {4}, {5}, {9}}; !slices.Equal(got, want) {
+		t.Errorf("merge = %x, want %x", got, want)
+	}
+}

@@ -255,7 +255,11 @@ func (p *pump) deadline(set func(time.Time) error) error {
 	if p.end.Before(t) {
 		t = p.end
 	}
-	if err := set(t); err != nil {
+	err := set(t)
+	if errors.Is(err, io.ErrClosedPipe) || errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("sync: the stream was cut: %w", io.ErrUnexpectedEOF)
+	}
+	if err != nil {
 		return fmt.Errorf("sync: setting a deadline: %w", err)
 	}
 	return nil

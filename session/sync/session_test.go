@@ -180,3 +180,32 @@ func TestSessions(t *testing.T) {
 		})
 	}
 }
+
+// Two sides with the same 100,000 vertices and 16 heads, the most that a hello
+// lists, both digests included.
+func BenchmarkEqual100k(b *testing.B) {
+	s := newMemory()
+	tip := s.chain(nil, 100_000-maxHeads, "chain")
+	for i := range maxHeads {
+		s.write([]ID{tip}, fmt.Sprint(i))
+	}
+	snap := s.snapshot()
+	before := cpuTime()
+	var r Result
+	for b.Loop() {
+		left, right := net.Pipe()
+		done := make(chan error)
+		go func() {
+			_, err := Respond(context.Background(), right, func(ID) (Snapshot, Sink, error) { return snap, s, nil }, Config{})
+			done <- err
+		}()
+		var err error
+		if r, err = Initiate(b.Context(), left, testSpace, snap, s, Config{}); err != nil || <-done != nil || !r.Equal {
+			b.Fatalf("%+v, %v", r, err)
+		}
+		left.Close()
+		right.Close()
+	}
+	b.ReportMetric(float64(r.BytesIn+r.BytesOut), "wire-bytes")
+	b.ReportMetric(float64((cpuTime()-before).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+}

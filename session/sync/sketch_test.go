@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"errors"
 	"iter"
 	"math/big"
 	"math/rand/v2"
@@ -101,5 +102,17 @@ func TestSketchOverhead(t *testing.T) {
 			}
 		}
 		t.Logf("d %d: mean %.2f worst %.2f symbols a difference", d, float64(sum)/5/float64(d), float64(worst)/float64(d))
+	}
+}
+
+// An item in symbol 0 that is in none of its other symbols moves to those when it
+// is taken out, and back. Decoding must see that no set gives such symbols.
+func TestInconsistentSymbolsEnd(t *testing.T) {
+	k := newKey(testSpace, [nonceSize]byte{}, [nonceSize]byte{}, 1)
+	forged := &sketch{symbols: make([]symbol, minSymbols)}
+	forged.symbols[0] = symbol{1, k.check(1)}
+	d := newDecoder(&k, &sketch{})
+	if whole, err := d.add(forged.appendSymbols(nil, 0)); whole || !errors.Is(err, errSketch) {
+		t.Errorf("add = %v, %v with %d items from %d symbols, want errSketch", whole, err, len(d.recovered), minSymbols)
 	}
 }
