@@ -209,8 +209,11 @@ func makeVectors(t *testing.T) (v vectorFile) {
 		if len(k) == 1 {
 			name = kindNames[k[0]]
 		}
-		v.Histories = append(v.Histories, makeHistory(t, name, uint64(i)+40, k))
+		v.Histories = append(v.Histories, makeHistory(t, name, newHistory(t, uint64(i)+40, k...), 3, 14))
 	}
+	crowded := newHistory(t, 30, KindText) // has siblings with different right origins
+	crowded.crowded = true
+	v.Histories = append(v.Histories, makeHistory(t, "Text, many hands at one place", crowded, 6, 30))
 	v.Refused = refused(t)
 	payload, s := payloadOf(t, 2)
 	v.Payload = payload
@@ -220,10 +223,12 @@ func makeVectors(t *testing.T) (v vectorFile) {
 	return v
 }
 
-func makeHistory(t *testing.T, name string, seed uint64, kinds []Kind) historyVector {
-	h := newHistory(t, seed, kinds...)
-	ps := []*replica{newReplica(), newReplica(), newReplica()}
-	h.wander(ps, 14)
+func makeHistory(t *testing.T, name string, h *history, replicas, steps int) historyVector {
+	ps := make([]*replica, replicas)
+	for i := range ps {
+		ps[i] = newReplica()
+	}
+	h.wander(ps, steps)
 	at := map[ID]int{}
 	v := historyVector{Name: name}
 	vector := func(m *made) vertexVector {
