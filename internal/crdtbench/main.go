@@ -114,7 +114,7 @@ func load(path string) (t trace, edits []patch, err error) {
 	if err != nil {
 		return t, nil, err
 	}
-	defer f.Close()
+	defer func() { err = errors.Join(err, f.Close()) }()
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		return t, nil, err
@@ -178,8 +178,11 @@ func measure(edits []patch, end string, batch, rounds int) (figures, error) {
 	if batch == 1 {
 		rounds = 1
 	}
+	var err error
+	if f.memory, err = memory(edits, batch); err != nil {
+		return f, err
+	}
 	for i := range rounds {
-		before := heap()
 		from := time.Now()
 		d, log, err := replay(edits, batch)
 		if err != nil {
@@ -216,13 +219,22 @@ func measure(edits []patch, end string, batch, rounds int) (figures, error) {
 		f.Bytes, f.BytesV2, f.deltas, f.vertices = len(state), len(state), deltas, len(log)
 		if i == 0 {
 			f.Apply, f.Encode, f.Merge, f.remote = apply, encode, merge, remote
-			log, state, other, third = nil, nil, nil, nil
-			f.memory = heap() - before
-			runtime.KeepAlive(d)
 		}
 		f.Apply, f.Encode, f.Merge, f.remote = min(f.Apply, apply), min(f.Encode, encode), min(f.Merge, merge), min(f.remote, remote)
 	}
 	return f, nil
+}
+
+// memory is what the document takes on the heap once it is made.
+func memory(edits []patch, batch int) (uint64, error) {
+	before := heap()
+	d, _, err := replay(edits, batch)
+	if err != nil {
+		return 0, err
+	}
+	after := heap()
+	runtime.KeepAlive(d)
+	return after - before, nil
 }
 
 func ms(from time.Time) float64 { return float64(time.Since(from).Microseconds()) / 1000 }

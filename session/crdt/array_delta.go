@@ -218,13 +218,17 @@ func (d *seqDelta) encodeRemoves(p *packer, num places) {
 	p.uint(uint64(len(removes)))
 	last := elements{}
 	for i, r := range removes {
-		// The distance to the last place, then to the end of the last range.
+		// The distance from the last place, then from the end of the last range.
 		v := num(r.v)
-		if i > 0 && v == last.v {
+		switch {
+		case i == 0:
+			p.uint(uint64(v) + 1)
+			p.uint(uint64(r.off))
+		case v == last.v:
 			p.uint(0)
 			p.uint(uint64(r.off - last.off - last.n - 1))
-		} else {
-			p.uint(uint64(v) + 1 - uint64(last.v))
+		default:
+			p.uint(uint64(v - last.v))
 			p.uint(uint64(r.off))
 		}
 		p.uint(uint64(r.n - 1))
@@ -238,22 +242,22 @@ func (d *seqDelta) decodeRemoves(u *unpacker, refs int) {
 		step := u.atMost(uint64(refs), "a step in the dictionary")
 		off := u.atMost(MaxElements, "an element's index")
 		n := u.atMost(MaxElements, "a range") + 1
-		v := last.v
-		switch {
-		case u.err != nil:
+		if u.err != nil {
 			return
-		case step == 0 && i == 0:
+		}
+		v := last.v + uint32(step)
+		switch {
+		case i == 0 && step == 0:
 			u.fail("the first range names no vertex")
 			return
+		case i == 0:
+			v--
 		case step == 0:
 			off += uint64(last.off) + uint64(last.n) + 1
-		default:
-			// The first vertex of all is 1 step from nothing, the others from last.
-			v = last.v + uint32(step) - 1
-			if i > 0 && step == 1 || v >= uint32(refs) {
-				u.fail("a deleted range's place in the dictionary is %d of %d", v, refs)
-				return
-			}
+		}
+		if v >= uint32(refs) {
+			u.fail("a deleted range's place in the dictionary is %d of %d", v, refs)
+			return
 		}
 		if off+n > MaxElements {
 			u.fail("a deleted range ends at %d, want at most %d", off+n, MaxElements)

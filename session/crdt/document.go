@@ -134,6 +134,11 @@ func (d *Document) Merge(other *Document) error {
 }
 
 func (d *Document) checkMerge(other *Document, m *merger) error {
+	for n, v := range other.ctx.verts {
+		if d.ctx.verts[m.num[n]] != v {
+			return fmt.Errorf("%w: vertex %x has lamport number %d there and %d here", ErrInvalid, v.ID[:8], v.Lamport, d.ctx.verts[m.num[n]].Lamport)
+		}
+	}
 	n := len(d.fields)
 	for name, f := range other.fields {
 		if _, ok := d.fields[name]; !ok {

@@ -133,8 +133,12 @@ func (m *model) apply(t *testing.T, x *made) {
 func TestTextIsTheTreeOfTheSpec(t *testing.T) {
 	for seed := range cases(200) {
 		h := newHistory(t, seed, KindText)
-		ps := []*replica{newReplica(), newReplica(), newReplica()}
-		h.wander(ps, 12)
+		h.crowded = seed%2 == 0
+		ps := make([]*replica, 6)
+		for i := range ps {
+			ps[i] = newReplica()
+		}
+		h.wander(ps, 30)
 		m := &model{nodes: map[ID][]*modelNode{}}
 		all := newReplica()
 		wanted := map[ID]uint64{}
@@ -237,5 +241,32 @@ func TestDeletedTextLeavesTheState(t *testing.T) {
 	}
 	if data := encoded(t, y.doc); bytes.Contains(data, []byte("secret")) || !bytes.Contains(data, []byte("keep this")) {
 		t.Errorf("the state holds %q", data)
+	}
+}
+
+// TestSiblingsAreOrderedByTheirRightOrigins: two people write behind one letter,
+// and only one of them sees what stands behind it.
+func TestSiblingsAreOrderedByTheirRightOrigins(t *testing.T) {
+	for seed := range uint64(40) {
+		h := newHistory(t, seed, KindText)
+		base := newReplica()
+		typeInto(t, h, base, 0, 0, "[]")
+		x, z := base.clone(t), base.clone(t)
+		typeInto(t, h, x, 1, 1, "x")
+		typeInto(t, h, z, 2, 1, "z")
+		both := x.clone(t)
+		h.merge(both, z)
+		if both.doc.Text("f").String() != "[xz]" {
+			continue // the ids fell the other way
+		}
+		typeInto(t, h, x, 3, 2, "3")
+		typeInto(t, h, both, 4, 2, "4")
+		for _, order := range [][2]*replica{{x, both}, {both, x}} {
+			p := order[0].clone(t)
+			h.merge(p, order[1])
+			if got := p.doc.Text("f").String(); got != "[x34z]" {
+				t.Fatalf("seed %d: %q, want [x34z]: the one whose right origin stands later goes first", seed, got)
+			}
+		}
 	}
 }

@@ -26,6 +26,8 @@ func FuzzState(f *testing.F) {
 		}
 		f.Add(encoded(f, p.doc))
 	}
+	p, _ := sample(f, 1)
+	ours := encoded(f, p.doc)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		d, err := Decode(data)
 		if err != nil {
@@ -40,10 +42,17 @@ func FuzzState(f *testing.F) {
 		same(t, 0, "a state with itself", merged(t, d, d), d)
 		_ = show(d)
 		// A stranger's state may be refused, but must not break ours.
-		p, _ := sample(t, 1)
-		before := encoded(t, p.doc)
-		if err := p.doc.Merge(d); err != nil && !bytes.Equal(encoded(t, p.doc), before) {
+		p, err := Decode(ours)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = p.Merge(d)
+		after := encoded(t, p)
+		if err != nil && !bytes.Equal(after, ours) {
 			t.Fatalf("a merge that failed (%v) left a trace", err)
+		}
+		if _, err := Decode(after); err != nil {
+			t.Fatalf("the state after merging a stranger's: %v", err)
 		}
 	})
 }

@@ -51,6 +51,9 @@ type history struct {
 	r     *rand.Rand
 	kinds []Kind
 	all   []*made // in an order that extends causality
+	// crowded makes everybody write near the beginning of texts and lists, so
+	// that insertions meet at one place, with different right origins too.
+	crowded bool
 }
 
 func newHistory(t testing.TB, seed uint64, kinds ...Kind) *history {
@@ -63,7 +66,11 @@ func (h *history) edit(author uint64, p *replica) *made {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	for range 1 + h.r.IntN(4) {
+	changes := 1 + h.r.IntN(4)
+	if h.crowded {
+		changes = 1
+	}
+	for range changes {
 		if err := h.change(tx, h.kinds[h.r.IntN(len(h.kinds))]); err != nil {
 			h.t.Fatal(err)
 		}
@@ -142,6 +149,9 @@ func (h *history) change(tx *Tx, k Kind) error {
 			return err
 		}
 		at, del := h.spot(e.Len())
+		if h.crowded {
+			return e.Splice(at, del, string(rune('a'+h.r.IntN(26))))
+		}
 		return e.Splice(at, del, []string{"", "x", "سلام", "typed", "😀é"}[h.r.IntN(5)])
 	default:
 		e, err := tx.List("f")
@@ -155,8 +165,11 @@ func (h *history) change(tx *Tx, k Kind) error {
 }
 
 func (h *history) spot(n int) (at, del int) {
+	if h.crowded {
+		n = min(n, 3)
+	}
 	at = h.r.IntN(n + 1)
-	if h.r.IntN(3) == 0 {
+	if h.r.IntN(3) == 0 && !h.crowded {
 		del = h.r.IntN(min(n-at, 4) + 1)
 	}
 	return at, del

@@ -42,6 +42,7 @@ func TestLaws(t *testing.T) {
 
 func laws(t *testing.T, seed uint64, kinds ...Kind) {
 	h := newHistory(t, seed, kinds...)
+	h.crowded = seed%2 == 1
 	ps := []*replica{newReplica(), newReplica(), newReplica()}
 	h.wander(ps, 4+h.r.IntN(12))
 	a, b, c := ps[0].doc, ps[1].doc, ps[2].doc
