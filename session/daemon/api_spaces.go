@@ -11,7 +11,6 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/pars-network/pars/session/api"
-	"github.com/pars-network/pars/session/gossip"
 	"github.com/pars-network/pars/session/space"
 )
 
@@ -29,7 +28,7 @@ func (s spaceService) spaceOf(sp space.Space) (*api.Space, error) {
 	return &api.Space{
 		SpaceId: sp.ID.String(), Title: sp.Link.Title, Link: sp.Link.String(), Name: sp.Name, Author: sp.Author.String(),
 		JoinedAtMs: sp.Joined.UnixMilli(), Posts: stats.Vertices, Authors: uint64(stats.Authors),
-		Peers: uint32(len(s.d.spaces.gossip.Peers(gossip.SpaceID(sp.ID)))),
+		Peers: uint32(len(s.d.spaces.public.Peers(sp.ID))),
 	}, nil
 }
 

@@ -18,7 +18,7 @@ import (
 type Host struct {
 	*Service
 	host   host.Host
-	notify *network.NotifyBundle
+	ignore func()
 }
 
 // Attach starts gossip on a host. The caller closes it before the host.
@@ -37,26 +37,36 @@ func Attach(h host.Host, cfg Config) *Host {
 			g.cfg.Log.Debug("gossip: stream ended", "peer", s.Conn().RemotePeer(), "error", err)
 		}
 	})
-	g.notify = &network.NotifyBundle{
-		ConnectedF: func(_ network.Network, c network.Conn) { g.Up(string(c.RemotePeer())) },
-		DisconnectedF: func(n network.Network, c network.Conn) {
-			if n.Connectedness(c.RemotePeer()) != network.Connected {
-				g.Down(string(c.RemotePeer()))
-			}
-		},
-	}
-	h.Network().Notify(g.notify)
-	for _, p := range h.Network().Peers() {
-		g.Up(string(p))
-	}
+	g.ignore = FollowLinks(h, g.Service)
 	return g
 }
 
 // Close ends gossip; the host stays.
 func (g *Host) Close() {
-	g.host.Network().StopNotify(g.notify)
+	g.ignore()
 	g.host.RemoveStreamHandler(protocol.ID(Protocol))
 	g.Service.Close()
+}
+
+// FollowLinks tells about the peers with which a host has a connection, now and as
+// they come and go, until the function it returns is called.
+func FollowLinks(h host.Host, to interface {
+	Up(peer string)
+	Down(peer string)
+}) (ignore func()) {
+	notify := &network.NotifyBundle{
+		ConnectedF: func(_ network.Network, c network.Conn) { to.Up(string(c.RemotePeer())) },
+		DisconnectedF: func(n network.Network, c network.Conn) {
+			if n.Connectedness(c.RemotePeer()) != network.Connected {
+				to.Down(string(c.RemotePeer()))
+			}
+		},
+	}
+	h.Network().Notify(notify)
+	for _, p := range h.Network().Peers() {
+		to.Up(string(p))
+	}
+	return func() { h.Network().StopNotify(notify) }
 }
 
 // closer is a stream whose Close ends both directions.

@@ -12,6 +12,7 @@ import (
 	"github.com/pars-network/pars/session/dag"
 	"github.com/pars-network/pars/session/gossip"
 	"github.com/pars-network/pars/session/sync"
+	"github.com/pars-network/pars/session/sync/replica"
 )
 
 // Stream is a byte stream with a peer. Close ends it in both directions, also
@@ -87,6 +88,9 @@ func (p *Spaces) Up(peer string) { p.gossip.Up(peer) }
 // Down tells of a peer that there is no link to any more.
 func (p *Spaces) Down(peer string) { p.gossip.Down(peer) }
 
+// Peers returns the peers with a link that take part in a space.
+func (p *Spaces) Peers(id dag.Space) []string { return p.gossip.Peers(gossip.SpaceID(id)) }
+
 // Stats returns gossip's counters.
 func (p *Spaces) Stats() gossip.Stats { return p.gossip.Stats() }
 
@@ -101,11 +105,11 @@ func (p *Spaces) Join(rules dag.Rules) (dag.Space, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	last, err := p.position(id)
+	stats, err := p.store.Stats(id)
 	if err != nil {
 		return id, err
 	}
-	feed, err := p.store.Feed(id, last)
+	feed, err := p.store.Feed(id, stats.Last)
 	if err != nil {
 		return id, err
 	}
@@ -116,23 +120,6 @@ func (p *Spaces) Join(rules dag.Rules) (dag.Space, error) {
 	p.joined[id] = cancel
 	p.wg.Go(func() { p.follow(ctx, id, feed) })
 	return id, nil
-}
-
-// position is that of the vertex that a space accepted last.
-func (p *Spaces) position(id dag.Space) (uint64, error) {
-	heads, err := p.store.Frontier(id)
-	if err != nil {
-		return 0, err
-	}
-	var last uint64
-	for _, h := range heads { // the vertex that came last has no children
-		header, _, err := p.store.Header(id, h)
-		if err != nil {
-			return 0, err
-		}
-		last = max(last, header.Position)
-	}
-	return last, nil
 }
 
 // Leave ends taking part in a space. What is stored stays.
@@ -175,48 +162,54 @@ func (p *Spaces) Serve(peer, protocol string, stream Stream) error {
 	if protocol != sync.Protocol {
 		return fmt.Errorf("public: a stream of %q, want %s or %s", protocol, gossip.Protocol, sync.Protocol)
 	}
-	open := func(id sync.ID) (sync.Snapshot, sync.Sink, error) {
+	var answers bool
+	_, err := replica.Respond(p.ctx, stream, p.store, peer, func(id dag.Space) error {
+		if !p.takesPart(id) {
+			return sync.ErrUnknownSpace
+		}
 		select {
 		case p.syncs <- struct{}{}:
+			answers = true
+			return nil
 		default:
-			return nil, nil, sync.ErrBusy
+			return sync.ErrBusy
 		}
-		snap, err := p.snapshot(dag.Space(id))
-		if err != nil {
-			<-p.syncs
-			return nil, nil, err
-		}
-		snap.done = func() { <-p.syncs }
-		return snap, sink{p.store, dag.Space(id), peer}, nil
+	}, p.cfg.Sync)
+	if answers {
+		<-p.syncs
 	}
-	_, err := sync.Respond(p.ctx, stream, open, p.cfg.Sync)
 	return err
+}
+
+func (p *Spaces) takesPart(id dag.Space) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, joined := p.joined[id]
+	return joined
 }
 
 // repair reconciles with a peer until both have the same.
 func (p *Spaces) repair(ctx context.Context, peer string, id gossip.SpaceID) error {
-	for more := true; more; {
-		var err error
-		if more, err = p.session(ctx, peer, dag.Space(id)); err != nil {
+	for {
+		r, err := p.Sync(ctx, peer, dag.Space(id))
+		if err != nil || !r.More {
 			return err
 		}
 	}
-	return nil
 }
 
-func (p *Spaces) session(ctx context.Context, peer string, id dag.Space) (more bool, err error) {
+// Sync reconciles a space with a peer now. It ends when both sides have the same, or
+// at the limit of one session, as the result says.
+func (p *Spaces) Sync(ctx context.Context, peer string, id dag.Space) (sync.Result, error) {
+	if !p.takesPart(id) {
+		return sync.Result{}, sync.ErrUnknownSpace
+	}
 	stream, err := p.dial(ctx, peer, sync.Protocol)
 	if err != nil {
-		return false, err
+		return sync.Result{}, err
 	}
 	defer func() { _ = stream.Close() }()
-	snap, err := p.snapshot(id)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, snap.Close()) }()
-	r, err := sync.Initiate(ctx, stream, sync.ID(id), snap, sink{p.store, id, peer}, p.cfg.Sync)
-	return r.More && err == nil, err
+	return replica.Initiate(ctx, stream, p.store, id, peer, p.cfg.Sync)
 }
 
 // follow announces what a space accepts.

@@ -7,44 +7,14 @@ import (
 	"io"
 
 	"github.com/pars-network/pars/session/dag"
-	"github.com/pars-network/pars/session/replica"
 	"github.com/pars-network/pars/session/sync"
+	"github.com/pars-network/pars/session/sync/replica"
 )
-
-// Reconcile makes this node and a peer equal in one space, over a stream that
-// this node has opened for it.
-func (s *Service) Reconcile(ctx context.Context, peer string, id dag.Space, stream sync.Stream) (sync.Result, error) {
-	snap, err := replica.NewSnapshot(s.cfg.Graph, id)
-	if err != nil {
-		return sync.Result{}, err
-	}
-	defer func() { _ = snap.Close() }()
-	return sync.Initiate(ctx, stream, sync.ID(id), snap, s.sink(id, peer), sync.Config{Rand: s.cfg.Rand})
-}
-
-// Answer answers a peer that has opened a stream to reconcile a space.
-func (s *Service) Answer(ctx context.Context, peer string, stream sync.Stream) (sync.Result, error) {
-	return sync.Respond(ctx, stream, func(id sync.ID) (sync.Snapshot, sync.Sink, error) {
-		space := dag.Space(id)
-		if !s.Joined(space) {
-			return nil, nil, sync.ErrUnknownSpace
-		}
-		snap, err := replica.NewSnapshot(s.cfg.Graph, space)
-		if err != nil {
-			return nil, nil, err
-		}
-		return snap, s.sink(space, peer), nil
-	}, sync.Config{Rand: s.cfg.Rand})
-}
-
-func (s *Service) sink(id dag.Space, peer string) replica.Sink {
-	return replica.Sink{Store: s.cfg.Graph, Space: id, Peer: peer}
-}
 
 // Export writes everything that a space holds, for [Service.Import] on another
 // machine. It returns how many vertices that is.
 func (s *Service) Export(sp Space, w io.Writer) (uint64, error) {
-	snap, err := replica.NewSnapshot(s.cfg.Graph, sp.ID)
+	snap, err := replica.Take(s.cfg.Graph, sp.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -68,12 +38,12 @@ func (s *Service) Import(ctx context.Context, r io.Reader) (Space, int, error) {
 	if err != nil {
 		return Space{}, 0, err
 	}
-	snap, err := replica.NewSnapshot(s.cfg.Graph, sp.ID)
+	snap, err := replica.Take(s.cfg.Graph, sp.ID)
 	if err != nil {
 		return sp, 0, err
 	}
 	defer func() { _ = snap.Close() }()
-	done, err := sync.Import(ctx, again.rewind(), h.Space, snap, s.sink(sp.ID, ""))
+	done, err := sync.Import(ctx, again.rewind(), h.Space, snap, replica.NewSink(s.cfg.Graph, sp.ID, ""))
 	switch {
 	case errors.Is(err, sync.ErrEarlier):
 		err = ErrEarlier.With("%v", err)

@@ -3,9 +3,8 @@ package space
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
-	"sync"
+	gosync "sync"
 	"testing"
 	"time"
 
@@ -13,8 +12,10 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/pars-network/pars/session/dag"
-	"github.com/pars-network/pars/session/gossip"
+	"github.com/pars-network/pars/session/public"
 	"github.com/pars-network/pars/session/store"
+	"github.com/pars-network/pars/session/sync"
+	"github.com/pars-network/pars/session/sync/replica"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -101,10 +102,10 @@ func meet(t *testing.T, a, b *person, sp Space) {
 	x, y := net.Pipe()
 	answered := make(chan error, 1)
 	go func() {
-		_, err := b.Answer(t.Context(), "a", y)
+		_, err := replica.Respond(t.Context(), y, b.graph, "a", func(dag.Space) error { return nil }, sync.Config{})
 		answered <- err
 	}()
-	r, err := a.Reconcile(t.Context(), "b", sp.ID, x)
+	r, err := replica.Initiate(t.Context(), x, a.graph, sp.ID, "b", sync.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,39 +119,26 @@ func meet(t *testing.T, a, b *person, sp Space) {
 	_ = y.Close()
 }
 
-// linked runs gossip and its repair between people, on pipes.
+// linked runs people's public spaces, on pipes.
 func linked(t *testing.T, people ...*person) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	services := make([]*gossip.Service, len(people))
-	var work sync.WaitGroup
-	for i := range people {
-		services[i] = gossip.New(fmt.Sprint(i), func(_ context.Context, to string) (io.ReadWriteCloser, error) {
-			x, y := net.Pipe()
+	nodes := make([]*public.Spaces, len(people))
+	var work gosync.WaitGroup
+	for i, p := range people {
+		nodes[i] = public.New(p.graph, fmt.Sprint(i), func(_ context.Context, to, protocol string) (public.Stream, error) {
 			var j int
 			if _, err := fmt.Sscan(to, &j); err != nil {
 				return nil, err
 			}
-			work.Go(func() { _ = services[j].Serve(fmt.Sprint(i), y) })
-			return x, nil
-		}, gossip.Config{Repair: func(ctx context.Context, peer string, space gossip.SpaceID) error {
-			var j int
-			if _, err := fmt.Sscan(peer, &j); err != nil {
-				return err
-			}
 			x, y := net.Pipe()
-			defer func() { _ = x.Close() }()
-			work.Go(func() {
-				defer func() { _ = y.Close() }()
-				_, _ = people[j].Answer(ctx, fmt.Sprint(i), y) // the other side reports
-			})
-			_, err := people[i].Reconcile(ctx, peer, dag.Space(space), x)
-			return err
-		}})
+			work.Go(func() { _ = nodes[j].Serve(fmt.Sprint(i), protocol, y) })
+			return x, nil
+		}, public.Config{})
 	}
 	for i, p := range people {
 		work.Go(func() {
-			if err := p.Run(ctx, services[i]); err != nil {
+			if err := p.Run(ctx, nodes[i]); err != nil {
 				t.Error(err)
 			}
 		})
@@ -158,14 +146,14 @@ func linked(t *testing.T, people ...*person) {
 	for i := range people {
 		for j := range people {
 			if i != j {
-				services[i].Up(fmt.Sprint(j))
+				nodes[i].Up(fmt.Sprint(j))
 			}
 		}
 	}
 	t.Cleanup(func() {
 		cancel()
-		for _, s := range services {
-			s.Close()
+		for _, n := range nodes {
+			n.Close()
 		}
 		work.Wait()
 	})

@@ -14,9 +14,7 @@ import (
 
 	"github.com/pars-network/pars/crypto/sign"
 	"github.com/pars-network/pars/session/dag"
-	"github.com/pars-network/pars/session/gossip"
 	"github.com/pars-network/pars/session/mistake"
-	"github.com/pars-network/pars/session/replica"
 	"github.com/pars-network/pars/session/store"
 	"github.com/pars-network/pars/session/wire"
 )
@@ -50,11 +48,10 @@ type Store interface {
 	Commit(b *store.Batch) error
 }
 
-// Spreader spreads vertices; *gossip.Service is one.
-type Spreader interface {
-	Join(id gossip.SpaceID, space gossip.Space) error
-	Publish(id gossip.SpaceID, vertex []byte) error
-	Announce(id gossip.SpaceID, ids []gossip.ID) error
+// Public spreads vertices and brings those of others; *public.Spaces is one.
+type Public interface {
+	Join(rules dag.Rules) (dag.Space, error)
+	Append(ctx context.Context, id dag.Space, w dag.Writer, kind dag.Kind, payload []byte) (*dag.Vertex, dag.ID, error)
 }
 
 // Config is what a [Service] needs. Store and Graph are required.
@@ -104,7 +101,7 @@ type Service struct {
 	next    uint64
 	watches map[*Watch]struct{}
 
-	spread   Spreader // nil until Run
+	public   Public // nil until Run
 	ctx      context.Context
 	followed sync.WaitGroup
 }
@@ -219,7 +216,7 @@ func (s *Service) join(l Link, name string) (Space, error) {
 	}
 	s.next++
 	s.spaces = append(s.spaces, sp)
-	if s.spread != nil {
+	if s.public != nil {
 		if err := s.take(sp); err != nil {
 			return Space{}, err
 		}
@@ -269,21 +266,18 @@ func (s *Service) Post(ctx context.Context, sp Space, text string) (Entry, error
 	if err != nil {
 		return Entry{}, fmt.Errorf("space: encoding a post: %w", err)
 	}
-	v, id, err := s.cfg.Graph.Append(ctx, sp.ID, sp.writer, dag.Data, payload)
-	if err != nil {
+	s.mu.Lock()
+	write := s.cfg.Graph.Append
+	if s.public != nil {
+		write = s.public.Append
+	}
+	s.mu.Unlock()
+	v, id, err := write(ctx, sp.ID, sp.writer, dag.Data, payload)
+	if v == nil {
 		return Entry{}, err
 	}
-	s.mu.Lock()
-	spread := s.spread
-	s.mu.Unlock()
-	if spread != nil {
-		data, err := v.Encode()
-		if err == nil {
-			err = spread.Publish(gossip.SpaceID(sp.ID), data)
-		}
-		if err != nil { // it is kept, and reconciliation brings it to others
-			s.cfg.Log.Warn("a post could not be spread at once", "error", err)
-		}
+	if err != nil { // it is kept, and reconciliation brings it to others
+		s.cfg.Log.Warn("a post could not be spread at once", "error", err)
 	}
 	h, _, err := s.cfg.Graph.Header(sp.ID, id)
 	if err != nil {
@@ -292,11 +286,10 @@ func (s *Service) Post(ctx context.Context, sp Space, text string) (Entry, error
 	return s.entry(sp, h, v), nil
 }
 
-// Run lets gossip spread what is written and bring what others write, until ctx
-// ends.
-func (s *Service) Run(ctx context.Context, spread Spreader) error {
+// Run takes part in all spaces, those that are joined meanwhile too, until ctx ends.
+func (s *Service) Run(ctx context.Context, public Public) error {
 	s.mu.Lock()
-	s.spread, s.ctx = spread, ctx
+	s.public, s.ctx = public, ctx
 	for _, sp := range s.spaces {
 		if err := s.take(sp); err != nil {
 			s.mu.Unlock()
@@ -306,29 +299,17 @@ func (s *Service) Run(ctx context.Context, spread Spreader) error {
 	s.mu.Unlock()
 	<-ctx.Done()
 	s.mu.Lock()
-	s.spread = nil
+	s.public = nil
 	s.mu.Unlock()
 	s.followed.Wait()
 	return nil
 }
 
-// take hands a space to gossip and follows what comes in; s.mu is held.
+// take has a space spread, and tells watchers what comes in; s.mu is held.
 func (s *Service) take(sp *Space) error {
-	if err := s.spread.Join(gossip.SpaceID(sp.ID), replica.Gossiped{Store: s.cfg.Graph, Space: sp.ID}); err != nil {
-		return fmt.Errorf("space: joining gossip: %w", err)
+	if _, err := s.public.Join(sp.Link.Rules); err != nil {
+		return fmt.Errorf("space: taking part: %w", err)
 	}
-	spread, ctx := s.spread, s.ctx
-	s.followed.Go(func() {
-		if err := s.follow(ctx, spread, *sp); err != nil && ctx.Err() == nil {
-			s.cfg.Log.Error("a space is not followed any more", "space", sp.ID, "error", err)
-		}
-	})
-	return nil
-}
-
-// follow announces what was accepted by whatever way, and tells watchers.
-func (s *Service) follow(ctx context.Context, spread Spreader, sp Space) error {
-	// What is older was announced when it came, or is left to reconciliation.
 	stats, err := s.cfg.Graph.Stats(sp.ID)
 	if err != nil {
 		return err
@@ -337,20 +318,19 @@ func (s *Service) follow(ctx context.Context, spread Spreader, sp Space) error {
 	if err != nil {
 		return err
 	}
-	for {
-		entries, err := feed.Next(ctx, page)
-		if err != nil {
-			return err
+	ctx, id := s.ctx, sp.ID
+	s.followed.Go(func() {
+		for {
+			if _, err := feed.Next(ctx, page); err != nil {
+				if ctx.Err() == nil {
+					s.cfg.Log.Error("a space is not followed any more", "space", id, "error", err)
+				}
+				return
+			}
+			s.tell(id)
 		}
-		ids := make([]gossip.ID, len(entries))
-		for i, e := range entries {
-			ids[i] = gossip.ID(e.ID)
-		}
-		if err := spread.Announce(gossip.SpaceID(sp.ID), ids); err != nil {
-			return err
-		}
-		s.tell(sp.ID)
-	}
+	})
+	return nil
 }
 
 // Stats counts what a space holds.

@@ -160,7 +160,7 @@ func TestWritingDuringASession(t *testing.T) {
 	left, right := net.Pipe()
 	done := make(chan error)
 	go func() {
-		_, err := Respond(context.Background(), right, b, "a", func(dag.Space) bool { return true }, sync.Config{})
+		_, err := Respond(context.Background(), right, b, "a", func(dag.Space) error { return nil }, sync.Config{})
 		right.Close()
 		done <- err
 	}()

@@ -178,13 +178,14 @@ func Initiate(ctx context.Context, stream sync.Stream, store *dag.Store, space d
 	return sync.Initiate(ctx, stream, sync.ID(space), snap, NewSink(store, space, peer), cfg)
 }
 
-// Respond answers one session; see [sync.Respond]. allow says which spaces the
-// peer shares.
-func Respond(ctx context.Context, stream sync.Stream, store *dag.Store, peer string, allow func(dag.Space) bool, cfg sync.Config) (sync.Result, error) {
+// Respond answers one session; see [sync.Respond]. allow says why a space is not
+// given to the peer, and nil if it is: an error that matches [sync.ErrBusy] is
+// answered so, any other as if the space did not exist.
+func Respond(ctx context.Context, stream sync.Stream, store *dag.Store, peer string, allow func(dag.Space) error, cfg sync.Config) (sync.Result, error) {
 	return sync.Respond(ctx, stream, func(id sync.ID) (sync.Snapshot, sync.Sink, error) {
 		space := dag.Space(id)
-		if !allow(space) {
-			return nil, nil, fmt.Errorf("replica: peer %s does not share space %s", peer, space)
+		if err := allow(space); err != nil {
+			return nil, nil, fmt.Errorf("replica: peer %s and space %s: %w", peer, space, err)
 		}
 		snap, err := Take(store, space)
 		if err != nil {

@@ -71,7 +71,7 @@ func session(tb testing.TB, a, b *dag.Store) (sync.Result, error) {
 	left, right := net.Pipe()
 	done := make(chan error)
 	go func() {
-		_, err := Respond(context.Background(), right, b, "a", func(s dag.Space) bool { return s == rules.Space() }, sync.Config{})
+		_, err := Respond(context.Background(), right, b, "a", func(dag.Space) error { return nil }, sync.Config{})
 		right.Close()
 		done <- err
 	}()
@@ -137,7 +137,7 @@ func TestASpaceThatIsNotShared(t *testing.T) {
 	left, right := net.Pipe()
 	done := make(chan error)
 	go func() {
-		_, err := Respond(context.Background(), right, a, "x", func(dag.Space) bool { return false }, sync.Config{})
+		_, err := Respond(context.Background(), right, a, "x", func(dag.Space) error { return sync.ErrUnknownSpace }, sync.Config{})
 		right.Close()
 		done <- err
 	}()
@@ -174,7 +174,7 @@ func TestVouchedVerticesWaitForTheirVerdict(t *testing.T) {
 		left, right := net.Pipe()
 		done := make(chan error)
 		go func() {
-			_, err := Respond(context.Background(), right, stores[1], "a", func(dag.Space) bool { return true }, sync.Config{})
+			_, err := Respond(context.Background(), right, stores[1], "a", func(dag.Space) error { return nil }, sync.Config{})
 			right.Close()
 			done <- err
 		}()
