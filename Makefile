@@ -79,9 +79,19 @@ bench-crdt: internal/crdtbench/node_modules/.package-lock.json ## session/crdt b
 	@PARS_EDITING_TRACES="$(PARS_EDITING_TRACES)" go run ./internal/crdtbench
 	@PARS_EDITING_TRACES="$(PARS_EDITING_TRACES)" go test -count=1 -run 'Public' ./session/crdt
 
+# PEER=geth or PEER=anvil measures that too. LOAD="..." instead of all this
+# measures a node that runs already: LOAD="--rate 500 --http URL".
+PEER  ?=
+GETH_VERSION := v1.17.10
+ANVIL := internal/load/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
+
 .PHONY: load
-load: ## measure a node that runs (docs/load.md); LOAD="--rate 500 --http URL" changes what and where
-	@go run ./internal/load/cmd/load $(if $(LOAD),$(LOAD),--rate 100 --duration 30s)
+load: build $(if $(filter geth,$(PEER)),$(TOOLS)/geth) $(if $(filter anvil,$(PEER)),internal/load/anvil/node_modules/.package-lock.json) ## measure one node, five and PEER=geth|anvil, or what LOAD="..." says (docs/load.md)
+	go build -o $(BIN)/load ./internal/load/cmd/load
+	$(BIN)/load $(if $(LOAD),$(LOAD),compare one five $(PEER) --geth $(TOOLS)/geth --anvil $(ANVIL) --json $(BIN)/load.json)
+
+$(TOOLS)/geth:
+	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/ethereum/go-ethereum/cmd/geth@$(GETH_VERSION)
 
 .PHONY: generate
 generate: ## write the Go code of session/api/session.proto again
