@@ -155,7 +155,7 @@ func (m *member) boot(node *simnet.Node) {
 		}
 		return node.Dial(ctx, simnet.ID(i), protocol)
 	}
-	cfg := gossip.Config{RepairEvery: 10 * time.Minute, LazyDelay: 200 * time.Millisecond, GraftDelay: 500 * time.Millisecond, AnswerDelay: time.Second, Now: node.Now}
+	cfg := gossip.Config{RepairEvery: time.Hour, LazyDelay: 200 * time.Millisecond, GraftDelay: 500 * time.Millisecond, AnswerDelay: time.Second, Now: node.Now}
 	if m.role.runsOurs() {
 		s := public.New(m.store, name(m.i), dial, public.Config{Gossip: cfg})
 		m.spaces = s

@@ -87,7 +87,7 @@ func (l *link) vertex(f *vertexFrame) error {
 	}
 	id, author, err := sp.dag.Identify(f.Vertex)
 	if err != nil {
-		return s.refused(l, err)
+		return s.refused(err)
 	}
 	fresh, err := s.first(sp, l, f, id, author)
 	if !fresh || err != nil {
@@ -136,7 +136,7 @@ func (l *link) vertex(f *vertexFrame) error {
 }
 
 // refused is the error for a vertex that can't even be decoded.
-func (s *Service) refused(l *link, err error) error {
+func (s *Service) refused(err error) error {
 	if !errors.Is(err, ErrInvalid) {
 		return nil
 	}

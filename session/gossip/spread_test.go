@@ -59,17 +59,28 @@ func delays(peers []*neighbour, start map[ID]time.Time) (all []time.Duration, lo
 	return all, lost
 }
 
+// duplicates is how often a note came again, anywhere.
+func duplicates(peers []*neighbour) (n uint64) {
+	for _, p := range peers {
+		n += p.s.Stats().Duplicates
+	}
+	return n
+}
+
 func TestSpread(t *testing.T) {
-	simnet.Test(t, simnet.Config{}, func(t *testing.T, n *simnet.Net) {
+	simnet.Test(t, simnet.Config{Seed: 1}, func(t *testing.T, n *simnet.Net) {
 		peers := overlay(n, 30, 8, Config{})
 		wan(n)
 		n.Run(5 * time.Second)
 		first := talk(t, n, peers, 0, 100, len(peers))
 		n.Run(5 * time.Second)
-		before := n.Traffic().Bytes
+		before, again := n.Traffic().Bytes, duplicates(peers)
 		steady := talk(t, n, peers, 1000, 100, len(peers))
 		n.Run(5 * time.Second)
 		amplification := float64(n.Traffic().Bytes-before) / float64(100*29*1024)
+		if again = duplicates(peers) - again; again > 100*29/10 {
+			t.Errorf("%d duplicates for 2,900 deliveries, want at most a tenth", again)
+		}
 		d, lost := delays(peers, steady)
 		_, lostFirst := delays(peers, first)
 		t.Logf("p50 %v, p99 %v, %.2f times the ideal bytes", d[len(d)/2], d[len(d)*99/100], amplification)
