@@ -189,7 +189,7 @@ func (d *DKG) step(st *Status) error {
 	}
 	st.Round = 2
 	if len(d.state.Result) == 0 {
-		if err := d.readShares(st, commits, hashes); err != nil || len(st.Missing) > 0 {
+		if err := d.readShares(st, hashes); err != nil || len(st.Missing) > 0 {
 			return errors.Join(err, d.lookForComplaints(commits, hashes))
 		}
 	}
@@ -305,7 +305,7 @@ func (d *DKG) sendShares(commits []commitWire, hashes [][32]byte) error {
 
 // readShares collects everybody's second message; when all are there it
 // computes the key and says so to the others.
-func (d *DKG) readShares(st *Status, commits []commitWire, hashes [][32]byte) error {
+func (d *DKG) readShares(st *Status, hashes [][32]byte) error {
 	received := make(map[uint16][]byte)
 	for i, m := range d.plan.Members {
 		id := uint16(i + 1)

@@ -230,7 +230,7 @@ func TestStatusSaysWhoIsMissing(t *testing.T) {
 	}
 	// A cut file, and one by somebody else: nobody's fault, and not the end.
 	carrier.files[FileName(d.Ceremony(), KindCommit, e.self)] = carrier.files[FileName(d.Ceremony(), KindCommit, e.self)][:100]
-	third := uint16(6 - d.self - e.self)
+	third := 6 - d.self - e.self
 	carrier.files[FileName(d.Ceremony(), KindCommit, third)] = d.first
 	st, err = d.Step()
 	if err != nil || len(st.Missing) != 2 || len(st.Unreadable) != 2 {
@@ -613,7 +613,8 @@ var errCrash = errors.New("crash")
 // survive runs f, which may crash.
 func survive(f func()) (crashed bool) {
 	defer func() {
-		if r := recover(); r == errCrash {
+		r := recover()
+		if err, ok := r.(error); ok && errors.Is(err, errCrash) {
 			crashed = true
 		} else if r != nil {
 			panic(r)
@@ -717,6 +718,59 @@ func TestNoCrashMakesTwoMessagesOfOneSecret(t *testing.T) {
 			if at < 20 {
 				t.Errorf("only %d places to crash at", at-1)
 			}
+			t.Logf("%d places to crash at", at-1)
+			return
+		}
+	}
+}
+
+// Reza shows Sara other commitments after each of her crashes. With one pair of
+// nonces she must never sign for two lists: that would give her share away.
+func TestNoCrashSignsForTwoListsWithOneNonce(t *testing.T) {
+	all, members := people(t, "sara", "reza")
+	groups := group(t, all, members, frost.Ed25519, 2)
+	order := Order{Message: []byte("m"), Signers: []string{"sara", "reza"}, Attempt: 1}
+	clean := maps.Clone(all[0].disk.files)
+	var lists [][]byte
+	var name string
+	for i := range 2 {
+		reza := &post{t: t, files: map[string][]byte{}}
+		all[1].rand = rand.NewChaCha8([32]byte{99, byte(i)})
+		all[1].disk.files = maps.Clone(all[1].disk.files)
+		s, err := all[1].StartSign(reza, groups[1], order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := s.Step(); err != nil {
+			t.Fatal(err)
+		}
+		name = FileName(s.ceremony, KindNonces, groups[1].Self)
+		lists = append(lists, reza.files[name])
+		delete(all[1].disk.files, s.file())
+	}
+	if bytes.Equal(lists[0], lists[1]) {
+		t.Fatal("the two first messages are the same")
+	}
+	for at := 1; ; at++ {
+		events, died := 0, false
+		crash := func() {
+			if events++; events == at {
+				panic(errCrash)
+			}
+		}
+		all[0].disk.files, all[0].disk.crash = maps.Clone(clean), crash
+		carrier := &post{t: t, files: map[string][]byte{}, crash: crash}
+		for _, list := range lists {
+			carrier.files[name] = list
+			died = survive(func() {
+				s, err := all[0].StartSign(carrier, groups[0], order)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _, _ = s.Step() // the second list may be refused
+			}) || died
+		}
+		if !died {
 			t.Logf("%d places to crash at", at-1)
 			return
 		}
