@@ -5,8 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -135,5 +137,39 @@ func TestPeopleSignTogetherForTheChain(t *testing.T) {
 				t.Error("the node accepts another message")
 			}
 		})
+	}
+}
+
+// TestThresholdGuide runs what docs/guide/threshold.md says, and then, with
+// cast, the check that its last command prints.
+func TestThresholdGuide(t *testing.T) {
+	p := startDev(t)
+	guide, err := os.ReadFile(filepath.Join("..", "docs", "guide", "threshold.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(guide), -1)
+	if len(blocks) != 3 {
+		t.Fatalf("the guide has %d blocks of commands, want 3", len(blocks))
+	}
+	var script strings.Builder
+	for _, b := range blocks {
+		script.WriteString(b[1])
+	}
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "bin"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(testutil.Build(t, "parsctl"), filepath.Join(dir, "bin", "parsctl")); err != nil {
+		t.Fatal(err)
+	}
+	out := string(runClient(t, dir, nil, "bash", "-euo", "pipefail", "-c", script.String()))
+	call := regexp.MustCompile(`cast call (0x\w+) '([^']+)' (\d+) (0x\w+) (0x\w+) (0x\w+) --rpc-url`).FindStringSubmatch(out)
+	if call == nil {
+		t.Fatalf("no call to check the signature with:\n%s", out)
+	}
+	answer := runClient(t, ".", nil, installed(t, "clients", "cast"), append(append([]string{"call"}, call[1:]...), "--rpc-url", p.banner.HTTP)...)
+	if string(answer) != "true" {
+		t.Errorf("cast says %s, want true", answer)
 	}
 }

@@ -238,7 +238,9 @@ func TestKilledProcessesNeverContradictThemselves(t *testing.T) {
 			}
 		}
 	}
-	step := func(args []string) []string { return slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--wait" }) }
+	step := func(args []string) []string {
+		return slices.DeleteFunc(slices.Clone(args), func(a string) bool { return a == "--wait" })
+	}
 	dkg := b.dkg("key", "sara", "reza")
 	run(step(dkg), func() { b.run("reza", step(dkg)...) })
 	for _, r := range b.together([]string{"sara", "reza"}, dkg...) {
