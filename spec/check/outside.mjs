@@ -4,19 +4,16 @@
 // standard output. Byte strings are in hex, field elements in decimal, lists are lists.
 import { createInterface } from 'node:readline';
 import { bn254 } from '@noble/curves/bn254.js';
-import { ed25519_FROST, ristretto255_FROST } from '@noble/curves/ed25519.js';
-import { ed448_FROST } from '@noble/curves/ed448.js';
 import { hash_to_field } from '@noble/curves/abstract/hash-to-curve.js';
-import { p256_FROST } from '@noble/curves/nist.js';
-import { secp256k1, secp256k1_FROST } from '@noble/curves/secp256k1.js';
+import { secp256k1 } from '@noble/curves/secp256k1.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import * as starknet from '@scure/starknet';
 import * as poseidon from 'poseidon-lite';
 import * as ecies from './ecies.mjs';
+import { suites as frost } from './frost.mjs';
 import * as ring from './ring.mjs';
 
-const frost = [ed25519_FROST, ristretto255_FROST, ed448_FROST, p256_FROST, secp256k1_FROST];
 const raw = (x) => (Array.isArray(x) ? x.map(raw) : hexToBytes(x));
 const attempt = (f) => {
   try {

@@ -30,6 +30,8 @@ export function hashToPoint(key) {
   return Point.fromBytes(encoded).clearCofactor();
 }
 
+export const publicKey = (secret) => G.multiply(scalar(secret)).toBytes();
+
 export const keyImage = (secret) => times(hashToPoint(G.multiply(scalar(secret)).toBytes()), scalar(secret)).toBytes();
 
 const prefixOf = (ring, image, message) =>
