@@ -13,8 +13,6 @@ import (
 	"github.com/ava-labs/libevm"
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/crypto"
-
-	"github.com/pars-network/pars/crypto/stark"
 )
 
 // signedOutside runs contracts/tools/signature.mjs and returns the variables it
@@ -109,25 +107,11 @@ func TestFoundryTestsOnTheNode(t *testing.T) {
 	p := startDev(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 8*startTime)
 	defer cancel()
-	air := &stark.AIR{Hash: stark.Blake3, Width: 1, Exemptions: 1, PublicInputs: 2}
-	root, err := air.Compile("next[0] - (current[0]^3 + 42)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	air.Constraints = []stark.Constraint{{Root: root, Base: 3}}
-	air.Assertions = []stark.Assertion{
-		{Values: []stark.Value{{Public: true, N: 0}}},
-		{FromEnd: true, Values: []stark.Value{{Public: true, N: 1}}},
-	}
-	step, err := air.MarshalBinary()
-	if err != nil {
-		t.Fatal(err)
-	}
 	scratch := t.TempDir()
 	cmd := exec.CommandContext(ctx, filepath.Join("tools", "forge"), "test", "--threads", "1", "-vv")
 	cmd.Dir = filepath.Join("..", "contracts")
 	cmd.Env = append(os.Environ(), "FOUNDRY_PROFILE=node", "FOUNDRY_OUT="+filepath.Join(scratch, "out"), "FOUNDRY_CACHE_PATH="+filepath.Join(scratch, "cache"),
-		"ETH_RPC_URL="+p.banner.HTTP, "ETH_POLL_INTERVAL=1", "NODE_KEY="+p.banner.Accounts[0].PrivateKey, "CAST="+installed(t, "clients", "cast"), "BEACON_AIR=0x"+hex.EncodeToString(step))
+		"ETH_RPC_URL="+p.banner.HTTP, "ETH_POLL_INTERVAL=1", "NODE_KEY="+p.banner.Accounts[0].PrivateKey, "CAST="+installed(t, "clients", "cast"), "BEACON_AIR=0x"+hex.EncodeToString(beaconAIR(t)))
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "4 tests passed") {
 		t.Errorf("forge test on the node: %v\n%s", err, out)
