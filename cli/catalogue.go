@@ -88,6 +88,33 @@ const (
 	msgErrSpaceUnknown
 	msgErrSpaceEarlier
 	msgErrSpaceTwo
+	msgThresholdPassphrase
+	msgThresholdPassphraseAgain
+	msgThresholdCreated
+	msgThresholdFingerprint
+	msgThresholdCardNext
+	msgThresholdCard
+	msgThresholdCeremony
+	msgThresholdWaiting
+	msgThresholdUnreadable
+	msgThresholdAgain
+	msgThresholdGroup
+	msgThresholdGroupID
+	msgThresholdKey
+	msgThresholdNoGroups
+	msgThresholdSignature
+	msgThresholdCheck
+	msgThresholdBlamed
+	msgThresholdSuspects
+	msgErrThresholdHome
+	msgErrThresholdExists
+	msgErrThresholdPassphrase
+	msgErrThresholdLocked
+	msgErrThresholdCard
+	msgErrThresholdSetup
+	msgErrThresholdName
+	msgErrThresholdDamaged
+
 	numTexts
 )
 
@@ -232,4 +259,108 @@ var catalogue = [numTexts][2]string{
 	msgErrSpaceUnknown: {"this export is of a space that is not joined here", "این فایل از فضایی است که عضو آن نیستید؛ نخست با پیوند آن بپیوندید"},
 	msgErrSpaceEarlier: {"an earlier export is missing", "فایل پیشین هنوز وارد نشده است؛ نخست آن را وارد کنید"},
 	msgErrSpaceTwo:     {"more than one space has that title", "بیش از یک فضا این عنوان را دارد؛ شناسهٔ آن را بدهید"},
+	msgThresholdPassphrase: {
+		"Passphrase of %s:",
+		"گذرواژهٔ %s:",
+	},
+	msgThresholdPassphraseAgain: {
+		"Once more, for %s:",
+		"یک بار دیگر، برای %s:",
+	},
+	msgThresholdCreated: {
+		"Your keys are in %s. Without its passphrase nobody can use them, and nobody can bring it back.",
+		"کلیدهای شما در %s است. بدون گذرواژه هیچ کس نمی‌تواند آن‌ها را به کار ببرد و گذرواژه بازیافتنی نیست.",
+	},
+	msgThresholdFingerprint: {
+		"Your fingerprint: %s",
+		"اثر انگشت شما: %s",
+	},
+	msgThresholdCardNext: {
+		"Next, write your member card for the others: %s",
+		"گام بعد، کارت عضویت خود را برای دیگران بنویسید: %s",
+	},
+	msgThresholdCard: {
+		"Your member card is in %s. It is not secret. Compare fingerprints by voice when it has arrived.",
+		"کارت عضویت شما در %s است. محرمانه نیست. پس از رسیدن آن، اثر انگشت‌ها را با صدا مقایسه کنید.",
+	},
+	msgThresholdCeremony: {
+		"Ceremony %s: all members must see the same.",
+		"مراسم %s: همهٔ اعضا باید همین را ببینند.",
+	},
+	msgThresholdWaiting: {
+		"Round %s of %s: waiting for %s",
+		"دور %s از %s: در انتظار %s",
+	},
+	msgThresholdUnreadable: {
+		"Ignored: %s",
+		"نادیده گرفته شد: %s",
+	},
+	msgThresholdAgain: {
+		"not done yet; run the same command again when the others' files are in %s",
+		"هنوز تمام نشده است؛ وقتی پرونده‌های دیگران در %s بود، همین فرمان را دوباره اجرا کنید",
+	},
+	msgThresholdGroup: {
+		"Group %s: %s of %s members sign, %s",
+		"گروه %s: %s نفر از %s عضو امضا می‌کنند، %s",
+	},
+	msgThresholdGroupID: {
+		"Group ID: %s. Compare it with every member before you use the key.",
+		"شناسهٔ گروه: %s. پیش از به‌کار بردن کلید، آن را با همهٔ اعضا مقایسه کنید.",
+	},
+	msgThresholdKey: {
+		"Group key: %s",
+		"کلید گروه: %s",
+	},
+	msgThresholdNoGroups: {
+		"No groups yet: %s",
+		"هنوز گروهی نیست: %s",
+	},
+	msgThresholdSignature: {
+		"Signature: %s",
+		"امضا: %s",
+	},
+	msgThresholdCheck: {
+		"Check it on the chain: %s",
+		"بررسی روی زنجیره: %s",
+	},
+	msgThresholdBlamed: {
+		"it is over: %s. Start again without: %s",
+		"پایان یافت: %s. دوباره بدون این عضو آغاز کنید: %s",
+	},
+	msgThresholdSuspects: {
+		"it is over: %s. One of these did it: %s",
+		"پایان یافت: %s. کار یکی از این‌هاست: %s",
+	},
+	msgErrThresholdHome: {
+		"there are no keys yet",
+		"هنوز کلیدی ساخته نشده است؛ parsctl threshold init",
+	},
+	msgErrThresholdExists: {
+		"there are keys already",
+		"کلیدها از پیش هست",
+	},
+	msgErrThresholdPassphrase: {
+		"wrong passphrase",
+		"گذرواژه نادرست یا پروندهٔ کلید خراب است",
+	},
+	msgErrThresholdLocked: {
+		"another process has the folder open",
+		"برنامهٔ دیگری این پوشه را باز کرده است",
+	},
+	msgErrThresholdCard: {
+		"this is not a member card",
+		"این کارت عضویت نیست",
+	},
+	msgErrThresholdSetup: {
+		"members, threshold or signers don't fit",
+		"اعضا، آستانه یا امضاکنندگان با هم نمی‌خوانند",
+	},
+	msgErrThresholdName: {
+		"a name can't look like this",
+		"نام پذیرفتنی نیست",
+	},
+	msgErrThresholdDamaged: {
+		"a file is damaged",
+		"پرونده‌ای خراب است",
+	},
 }
