@@ -273,7 +273,7 @@ func (n *Node) startEngine(at resolved, files uint64, factory vms.Factory) error
 	e, err := avalanche.Start(avalanche.Config{
 		DataDir: n.folder.Path(), KeysDir: datadir.KeysFolder, DatabaseDir: datadir.EngineFolder,
 		ChainsDir: datadir.ChainsFolder, LogsDir: datadir.LogsFolder,
-		NetworkID: network.ID, Genesis: data, AssetID: assetID, Rewards: rewards, Validators: len(n.genesis.Validators),
+		NetworkID: network.ID, Genesis: data, AssetID: assetID, Rewards: rewards, MinTerm: n.genesis.Network.MinTerm, Validators: len(n.genesis.Validators),
 		ChainID: chainID, VMID: genesis.VMID, Alias: chainAlias, ChainConfig: config,
 		VM:      factory,
 		Staking: at.staking, PublicIP: at.publicIP, API: at.api, Bootstrap: at.bootstrap,

@@ -159,8 +159,21 @@ func (n *Network) configure(ctx context.Context, base uint16) error {
 			return fmt.Errorf("%w: %w", datadir.ErrUnusable, err)
 		}
 	}
+	if n.fabric != nil {
+		return nil // nobody outside can reach the nodes
+	}
+	text, err := joinSettings(n.folder, places)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(n.joinPath(), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("%w: %w", datadir.ErrUnusable, err)
+	}
 	return nil
 }
+
+// joinPath is where the settings of a node are that isn't of this network yet.
+func (n *Network) joinPath() string { return n.folder.file(joinFile) }
 
 func (n *Network) settingsPath(i int) string { return n.folder.home(i) + "/" + settingsFile }
 
