@@ -33,7 +33,10 @@ func Main(args []string) int {
 	s := streams{out: os.Stdout, err: os.Stderr, environ: os.Environ(), json: new(bool)}
 	// An AvalancheGo that starts parsd as a plugin says so in the environment.
 	if os.Getenv(runtime.EngineAddressKey) != "" {
-		return s.finish(node.ServePlugin(context.Background(), s.environ, s.err))
+		if slices.Equal(args, []string{node.HostedArg}) {
+			return s.finish(node.ServeHosted(context.Background(), s.err))
+		}
+		return s.finish(node.ServePlugin(context.Background(), s.err))
 	}
 	root := s.root()
 	root.SetArgs(devArgs(args))

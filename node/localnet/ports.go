@@ -101,7 +101,7 @@ type place struct {
 
 // settings is the parsd.toml of node i. Every node knows all others, so that it
 // finds the network whichever of them is down.
-func settings(f *folder, places []place, i int) (string, error) {
+func settings(f *folder, places []place, i int, plugin bool) (string, error) {
 	if err := checkPath(f.path); err != nil {
 		return "", err
 	}
@@ -111,6 +111,7 @@ func settings(f *folder, places []place, i int) (string, error) {
 #
 #   parsd run --config %s
 datadir = %s
+plugin = %t
 %s
 [http]
 addr = %q
@@ -122,7 +123,7 @@ port = %d
 
 [api]
 port = %d
-%s`, i+1, f.path, f.home(i)+"/"+settingsFile, quote(f.home(i)), f.network(places, i),
+%s`, i+1, f.path, f.home(i)+"/"+settingsFile, quote(f.home(i)), plugin, f.network(places, i),
 		at.addr, at.http, at.addr, at.staking, at.api, quiet), nil
 }
 

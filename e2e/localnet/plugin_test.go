@@ -1,0 +1,160 @@
+package localnet
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/pars-network/pars/internal/testutil"
+	"github.com/pars-network/pars/node"
+)
+
+// hosted returns the process of a node's chain, or 0 if it has none.
+func hosted(t *testing.T, parent int) int {
+	t.Helper()
+	all, err := filepath.Glob("/proc/[0-9]*/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range all {
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		status, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(string(status), fmt.Sprintf("\nPPid:\t%d\n", parent)) {
+			continue // of somebody else, or gone by now
+		}
+		args, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		if err == nil && slices.ContainsFunc(bytes.Split(args, []byte{0}), func(a []byte) bool { return string(a) == node.HostedArg }) {
+			return pid
+		}
+	}
+	return 0
+}
+
+// residentKiB is a process's memory.
+func residentKiB(t *testing.T, pid int) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(status), "\nVmRSS:")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		t.Fatalf("process %d has no memory", pid)
+	}
+	kib, err := strconv.Atoi(fields[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib
+}
+
+// needsProc skips a test that looks at other processes.
+func needsProc(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skipf("processes are looked up in /proc, which only Linux has: %v", err)
+	}
+}
+
+// TestPluginMode runs every chain in a process of its own, kills nodes and
+// chains, and looks for processes that are left behind.
+func TestPluginMode(t *testing.T) {
+	needsProc(t)
+	n := start(t, "--validators", "4", "--plugin")
+	chains := make([]int, len(n.nodes))
+	for i, p := range n.nodes {
+		if chains[i] = hosted(t, p.info.PID); chains[i] == 0 {
+			t.Fatalf("%s (pid %d) has no process for its chain", p.name, p.info.PID)
+		}
+	}
+	stop := n.traffic()
+	n.awaitReceipts(20)
+	n.agree()
+
+	t.Log("a node is killed: its chain's process ends by itself, and both come back")
+	n.kill(1)
+	n.until("the chain's process to end", func() bool { return gone(chains[1]) })
+	n.awaitReceipts(10)
+	n.restart(1)
+	n.awaitReceipts(10)
+	n.agree()
+
+	t.Log("a chain's process is killed: its node ends with code 8, and both come back")
+	n.nodes[2].setDown(true)
+	if err := syscall.Kill(chains[2], syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	n.until("the node to end", func() bool { return gone(n.nodes[2].info.PID) })
+	n.until("the holder to name the cause", func() bool {
+		return strings.Contains(n.holder.Stderr(), fmt.Sprintf("node3 exit status %d; its log ends with: parsd: chain died: its process (pid %d) ended", node.CodeChain, chains[2]))
+	})
+	n.restart(2)
+	n.awaitReceipts(10)
+	stop()
+	n.agree()
+
+	t.Log("all stop cleanly, and nothing is left")
+	for i, p := range n.nodes {
+		chains[i] = hosted(t, p.info.PID)
+	}
+	for _, i := range []int{1, 2} {
+		if code, took := n.nodes[i].alone.Terminate(); code != 0 {
+			t.Errorf("exit code of %s after SIGTERM = %d after %s, want 0", n.nodes[i].name, code, took)
+		}
+	}
+	if code, took := n.holder.Terminate(); code != 0 {
+		t.Errorf("exit code after SIGTERM = %d after %s, want 0", code, took)
+	}
+	for i, pid := range chains {
+		if pid == 0 || !gone(pid) {
+			t.Errorf("the chain's process of node %d (pid %d) is still there, or was not", i+1, pid)
+		}
+	}
+}
+
+// TestKilledHolderLeavesNoChains kills parsd localnet itself.
+func TestKilledHolderLeavesNoChains(t *testing.T) {
+	needsProc(t)
+	n := start(t, "--validators", "1", "--plugin", "--datadir", t.TempDir())
+	pid := hosted(t, n.nodes[0].info.PID)
+	n.holder.Kill()
+	n.until("node and chain to end", func() bool { return pid != 0 && gone(n.nodes[0].info.PID) && gone(pid) })
+}
+
+// TestMeasurePluginMode measures with chains in the nodes' processes and with
+// chains in their own, in turn, so that what else the machine does hits both.
+func TestMeasurePluginMode(t *testing.T) {
+	needsProc(t)
+	if !testutil.Full() {
+		t.Skip("takes five minutes; PARS_TEST_FULL=1 runs it")
+	}
+	for range 2 {
+		for _, mode := range []string{"--plugin=false", "--plugin"} {
+			n := start(t, "--validators", "5", mode)
+			n.measure("five validators with "+mode, 100)
+			for i, p := range n.nodes {
+				kib := residentKiB(t, p.info.PID)
+				if pid := hosted(t, p.info.PID); pid != 0 {
+					own := residentKiB(t, pid)
+					t.Logf("%s: node %d MiB, chain %d MiB", mode, kib>>10, own>>10)
+				} else {
+					t.Logf("%s: node %d MiB", mode, kib>>10)
+				}
+				if i == 1 {
+					break // they are alike
+				}
+			}
+			n.holder.Terminate()
+		}
+	}
+}
