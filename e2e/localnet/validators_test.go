@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -208,6 +209,20 @@ func (n *network) stay(all []rights, id string) (from, to, proposed int) {
 	return from, to, proposed
 }
 
+// refuse runs an operator's command that must fail as a mistake of the user's,
+// saying why.
+func (n *network) refuse(says string, stdin []byte, args ...string) {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), commandTime)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, testutil.Build(n.t, "parsd"), args...)
+	cmd.Env, cmd.Stdin = testutil.Environ(), bytes.NewReader(stdin)
+	out, err := cmd.CombinedOutput()
+	if err == nil || cmd.ProcessState.ExitCode() != int(node.CodeUsage) || !strings.Contains(string(out), says) {
+		n.t.Errorf("parsd %v: %v, %q, want exit code %d and %q", args, err, out, node.CodeUsage, says)
+	}
+}
+
 // TestValidatorJoinsAndLeaves adds a node to a running network, makes it a
 // validator and lets its term end, while users send transfers.
 func TestValidatorJoinsAndLeaves(t *testing.T) {
@@ -219,9 +234,17 @@ func TestValidatorJoinsAndLeaves(t *testing.T) {
 	if _, none := n.listed(id); !none {
 		t.Errorf("%s is a validator before anybody made it one", id)
 	}
+	text, err := json.Marshal(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := []string{"validator", "add", "--api", n.nodes[0].info.API, "--account", "0", "--node", "-"}
+	n.refuse("pars-dev wants 15s to 8760h0m0s", text, append(add, "--term", "14s")...)
+	n.refuse("its stake is 1999 STAKE, want 2000 to 3000000", text, append(add, "--term", "20s", "--stake", "1999")...)
 	began := time.Now()
 	added := n.admit(public, 0, 20*time.Second, 2_000)
 	t.Logf("accepted by the P-Chain after %s: %+v", time.Since(began).Round(time.Millisecond), added)
+	n.refuse("is a validator until", text, append(add, "--term", "20s")...)
 	n.until("all nodes to list the newcomer", func() bool { all, _ := n.listed(id); return all })
 	n.until("the newcomer's windows", func() bool { return n.mayPropose(id) })
 	t.Logf("windows began %s after the command", time.Since(began).Round(time.Millisecond))
@@ -246,5 +269,71 @@ func TestValidatorJoinsAndLeaves(t *testing.T) {
 	}
 	if code, took := n.nodes[i].alone.Terminate(); code != 0 {
 		t.Errorf("exit code of the newcomer after SIGTERM = %d after %s, want 0", code, took)
+	}
+}
+
+// TestValidatorsComeAndGoUnderFaults lets two newcomers with most of the stake
+// serve terms that overlap, while nodes old and new are killed.
+func TestValidatorsComeAndGoUnderFaults(t *testing.T) {
+	if !testutil.Full() {
+		t.Skip("takes minutes; PARS_TEST_FULL=1 runs it, and TestValidatorJoinsAndLeaves is always run")
+	}
+	n := start(t, "--validators", "5")
+	a, publicA := n.enrol()
+	b, publicB := n.enrol()
+	idA, idB := publicA.NodeID.String(), publicB.NodeID.String()
+	stop := n.traffic()
+	n.awaitReceipts(10)
+
+	t.Log("a node that nobody sees is refused, unless its owner insists")
+	other := filepath.Join(t.TempDir(), "absent")
+	var absent keys.Public
+	n.parsd(&absent, nil, "keys", "init", "--datadir", other, "--json")
+	text, err := json.Marshal(absent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.refuse("is not connected to the node", text, "validator", "add", "--api", n.nodes[0].info.API, "--account", "2", "--node", "-", "--term", "1m")
+
+	n.admit(publicA, 0, 100*time.Second, 2_000)
+	n.until("A's windows", func() bool { return n.mayPropose(idA) })
+	n.admit(publicB, 1, 60*time.Second, 3_000)
+	n.until("B's windows", func() bool { return n.mayPropose(idB) })
+
+	t.Log("one of genesis is killed while both serve, and comes back")
+	n.kill(3)
+	n.awaitReceipts(20)
+	n.restart(3)
+	n.agree()
+
+	t.Log("a newcomer is killed in its term, and comes back")
+	n.nodes[a].setDown(true)
+	n.nodes[a].alone.Kill()
+	n.awaitReceipts(10)
+	n.nodes[a].info.Config = n.banner.Join
+	n.nodes[a].alone = testutil.Start(t, testutil.Build(t, "parsd"), "run", "--json", "--config", n.banner.Join, "--datadir", n.nodes[a].info.DataDir)
+	var back node.Banner
+	n.nodes[a].alone.JSON(patience, &back)
+	client, err := ethclient.DialContext(t.Context(), back.HTTP)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	stop() // users read the list of nodes
+	n.nodes[a].client, n.nodes[a].info.HTTP, n.nodes[a].info.API = client, back.HTTP, back.API
+	n.nodes[a].setDown(false)
+	stop = n.traffic()
+
+	n.until("the end of B's windows", func() bool { return !n.mayPropose(idB) })
+	n.until("the end of A's windows", func() bool { return !n.mayPropose(idA) })
+	n.awaitReceipts(20)
+	stop()
+	all := n.compareSchedules()
+	for name, id := range map[string]string{"A": idA, "B": idB} {
+		from, to, proposed := n.stay(all, id)
+		t.Logf("newcomer %s (node %d or %d) has windows on blocks %d to %d and proposed %d blocks", name, a+1, b+1, from, to, proposed)
+		if from < 1 || to < 0 || proposed == 0 {
+			t.Errorf("windows of newcomer %s from block %d to %d with %d proposals, want both ends and some proposals", name, from, to, proposed)
+		}
 	}
 }
