@@ -70,7 +70,7 @@ func (h handover) settings() (Settings, netip.AddrPort, error) {
 	var environ []string
 	for name, value := range h.Settings {
 		if !handedOver(name) {
-			return Settings{}, netip.AddrPort{}, Usage(fmt.Errorf("the chain's configuration, %s.settings: %q isn't read there, only http., ws., rpc. and log.", handoverKey, name))
+			return Settings{}, netip.AddrPort{}, Usage(fmt.Errorf("the chain's configuration, %s.settings: %q isn't read there, want a setting of http, ws, rpc or log", handoverKey, name))
 		}
 		environ = append(environ, config.Variable(name)+"="+value)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/ava-labs/avalanchego/vms/platformvm/txs"
 	"github.com/ava-labs/avalanchego/vms/secp256k1fx"
 	"github.com/ava-labs/avalanchego/wallet/chain/p/builder"
+	"github.com/ava-labs/avalanchego/wallet/chain/p/wallet"
 	"github.com/ava-labs/avalanchego/wallet/subnet/primary"
 	"github.com/ava-labs/avalanchego/wallet/subnet/primary/common"
 
@@ -137,11 +138,20 @@ func (n *Network) takes(ctx context.Context, r Request) error {
 	return nil
 }
 
-// issue signs and sends the transaction.
-func (n *Network) issue(ctx context.Context, key *Key, r Request) (*txs.Tx, error) {
+// wallet knows what key owns now.
+func (n *Network) wallet(ctx context.Context, key *Key) (wallet.Wallet, error) {
 	w, err := primary.MakePWallet(ctx, n.url, secp256k1fx.NewKeychain(key.secret), primary.WalletConfig{})
 	if err != nil {
 		return nil, fmt.Errorf("%w at %s: %w", ErrNode, n.url, err)
+	}
+	return w, nil
+}
+
+// issue signs and sends the transaction.
+func (n *Network) issue(ctx context.Context, key *Key, r Request) (*txs.Tx, error) {
+	w, err := n.wallet(ctx, key)
+	if err != nil {
+		return nil, err
 	}
 	owner := &secp256k1fx.OutputOwners{Threshold: 1, Addrs: []ids.ShortID{key.owner()}}
 	tx, err := w.IssueAddPermissionlessValidatorTx(

@@ -152,11 +152,15 @@ func (n *Network) Owned(ctx context.Context, key *Key) (Owned, error) {
 	if err != nil {
 		return Owned{}, err
 	}
-	got, err := n.p.GetBalance(ctx, []ids.ShortID{key.owner()})
+	w, err := n.wallet(ctx, key)
+	if err != nil {
+		return Owned{}, err
+	}
+	got, err := w.Builder().GetBalance()
 	if err != nil {
 		return Owned{}, fmt.Errorf("%w at %s: %w", ErrNode, n.url, err)
 	}
-	return Owned{Address: text, Free: uint64(got.Unlocked)}, nil
+	return Owned{Address: text, Free: got[w.Builder().Context().AVAXAssetID]}, nil
 }
 
 // Whole renders an amount of units of 10^-9 in whole STAKE.
