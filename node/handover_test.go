@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	dto "github.com/prometheus/client_model/go"
+
 	"github.com/pars-network/pars/evm/chain"
 )
 
@@ -74,6 +76,20 @@ func TestHandoverRefusesWhatItDoesNotRead(t *testing.T) {
 		if _, _, err := h.settings(); !errors.Is(err, ErrUsage) {
 			t.Errorf("%s = %q gives %v, want a usage error", name, value, err)
 		}
+	}
+}
+
+func TestSeriesOfTheChainsProcessKeepTheirNames(t *testing.T) {
+	var in []*dto.MetricFamily
+	for _, name := range []string{"vm_pars_chain_pars_chain_height", "vm_rpc_pars_rpc_websockets", "process_go_goroutines", "vm_pars_gossip_p2p_peers"} {
+		in = append(in, &dto.MetricFamily{Name: &name})
+	}
+	var got []string
+	for _, f := range unprefixed(in) {
+		got = append(got, f.GetName())
+	}
+	if want := []string{"pars_chain_height", "pars_rpc_websockets"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("series = %q, want %q", got, want)
 	}
 }
 

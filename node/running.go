@@ -92,6 +92,12 @@ const rpcMetrics = "rpc"
 // this one: the engine's plugin protocol puts words in front.
 func (v *hostedVM) ours() ([]*dto.MetricFamily, error) {
 	all, err := v.Gather()
+	return unprefixed(all), err
+}
+
+// unprefixed keeps the families that are ours and takes away what stands in
+// front: "vm_pars_chain_pars_chain_height" is pars_chain_height.
+func unprefixed(all []*dto.MetricFamily) []*dto.MetricFamily {
 	var out []*dto.MetricFamily
 	for _, f := range all {
 		at := strings.LastIndex(f.GetName(), "_pars_")
@@ -99,7 +105,10 @@ func (v *hostedVM) ours() ([]*dto.MetricFamily, error) {
 			continue
 		}
 		name := f.GetName()[at+1:]
+		if strings.HasPrefix(name, "pars_gossip_") {
+			continue // of AvalancheGo's gossip: at the engine's API in both modes
+		}
 		out = append(out, &dto.MetricFamily{Name: &name, Help: f.Help, Type: f.Type, Unit: f.Unit, Metric: f.Metric})
 	}
-	return out, err
+	return out
 }

@@ -2,7 +2,10 @@ package localnet
 
 import (
 	"bytes"
+	"context"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/ava-labs/libevm/common/hexutil"
 
 	"github.com/pars-network/pars/internal/testutil"
 	"github.com/pars-network/pars/node"
@@ -58,6 +63,27 @@ func residentKiB(t *testing.T, pid int) int {
 	return kib
 }
 
+// fetch asks a node's monitoring port.
+func fetch(t *testing.T, url string) (code int, body string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
 // needsProc skips a test that looks at other processes.
 func needsProc(t *testing.T) {
 	t.Helper()
@@ -80,6 +106,21 @@ func TestPluginMode(t *testing.T) {
 	stop := n.traffic()
 	n.awaitReceipts(20)
 	n.agree()
+
+	if code, body := fetch(t, n.nodes[0].info.Metrics+"/readyz"); code != http.StatusOK {
+		t.Errorf("/readyz of a node with a plugin = %d, %s, want 200", code, body)
+	}
+	// The first is of the chain, the second of JSON-RPC, both in the other process.
+	_, series := fetch(t, n.nodes[0].info.Metrics+"/metrics")
+	for _, want := range []string{"\npars_chain_height ", "\npars_rpc_http_requests_total{", "\npars_node_peers 3\n"} {
+		if !strings.Contains(series, want) {
+			t.Errorf("/metrics of a node with a plugin has no %q", want)
+		}
+	}
+	var peers hexutil.Uint64
+	if err := n.nodes[0].client.Client().CallContext(t.Context(), &peers, "net_peerCount"); err != nil || peers != 3 {
+		t.Errorf("net_peerCount = %d, %v, want 3", peers, err)
+	}
 
 	t.Log("a node is killed: its chain's process ends by itself, and both come back")
 	n.kill(1)
