@@ -22,7 +22,6 @@ func (untracked) UntrackProcess(int) {}
 // TestParsdIsAPluginOfAvalancheGo starts parsd the way AvalancheGo starts the
 // programs in its plugin folder.
 func TestParsdIsAPluginOfAvalancheGo(t *testing.T) {
-	t.Setenv("PARS_HTTP_PORT", "0")
 	plugins := runtime.NewManager()
 	defer plugins.Stop(t.Context())
 	made, err := rpcchainvm.NewFactory(testutil.Build(t, "parsd"), untracked{}, plugins, metrics.NewPrefixGatherer()).New(logging.NoLog{})

@@ -19,12 +19,13 @@ import (
 // longer than any development folder lives.
 const devTerm = 50 * 365 * 24 * time.Hour
 
-// devWeight is its stake, in units of 10^-9 of the staking asset.
-const devWeight = 2_000_000_000_000
+// devHolding is what each development account has of the staking asset, to make
+// validators of, in units of 10^-9.
+const devHolding = 1_000_000 * params.StakeUnit
 
 // DevGenesis makes the genesis of a new development network at the given time,
-// in which every one of validators has the same stake. gasLimit is that of a
-// block.
+// in which every one of validators has the same stake and every development
+// account has some to add others with. gasLimit is that of a block.
 func DevGenesis(validators []*keys.Keys, gasLimit uint64, now time.Time) (*genesis.Genesis, error) {
 	accounts, err := genesis.DevAccounts()
 	if err != nil {
@@ -42,10 +43,14 @@ func DevGenesis(validators []*keys.Keys, gasLimit uint64, now time.Time) (*genes
 		}
 		list[i] = genesis.Validator{
 			NodeID: k.Node, PublicKey: proof.PublicKey, ProofOfPossession: proof.ProofOfPossession,
-			Weight: devWeight, EndTime: uint64(now.Add(devTerm).Unix()), Owner: accounts[0].Owner,
+			Weight: params.MinStake, EndTime: uint64(now.Add(devTerm).Unix()), Owner: accounts[0].Owner,
 		}
 	}
-	g, err := genesis.Build(params.Dev, list, alloc, uint64(now.Unix()), genesis.Options{GasLimit: gasLimit})
+	var holdings []genesis.Holding
+	for _, a := range accounts {
+		holdings = append(holdings, genesis.Holding{Owner: a.Owner, Amount: devHolding})
+	}
+	g, err := genesis.Build(params.Dev, list, alloc, uint64(now.Unix()), genesis.Options{GasLimit: gasLimit, Holdings: holdings})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrGenesis, err)
 	}

@@ -11,13 +11,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	dto "github.com/prometheus/client_model/go"
 
-	"github.com/pars-network/pars/evm/chain"
 	"github.com/pars-network/pars/node/avalanche"
 	"github.com/pars-network/pars/node/monitor"
 	"github.com/pars-network/pars/params"
 )
 
-// validatorsTime bounds the look at the P-Chain for a health check.
+// validatorsTime bounds a question to the chain or the P-Chain for a health check.
 const validatorsTime = 2 * time.Second
 
 // newRegistry returns the registry of what the node itself measures: the
@@ -50,7 +49,7 @@ func (n *Node) monitor() http.Handler {
 func (n *Node) gather() ([]*dto.MetricFamily, error) {
 	parts := prometheus.Gatherers{n.registry}
 	if vm := n.vm.Load(); vm != nil {
-		parts = append(parts, vm.Metrics())
+		parts = append(parts, (*vm).series())
 	}
 	if e := n.engine.Load(); e != nil {
 		parts = append(parts, monitor.Engine(e.Metrics(), chainAlias))
@@ -76,34 +75,32 @@ func (n *Node) monitorFacts() monitor.Facts {
 	if vm == nil {
 		return f
 	}
-	f.Chain = chainFacts(vm)
+	f.Chain = chainFacts(*vm)
 	if e := n.engine.Load(); e != nil {
-		f.Stake = stakeFacts(vm, len(n.genesis.Validators), e.Connected())
+		f.Stake = stakeFacts(*vm, len(n.genesis.Validators), e.Connected())
 	}
 	return f
 }
 
-func chainFacts(vm *chain.VM) *monitor.Chain {
-	got, stuck := vm.HealthCheck(context.Background())
-	h, ok := got.(chain.Health)
-	if !ok {
-		return nil
-	}
+func chainFacts(c running) *monitor.Chain {
+	ctx, cancel := context.WithTimeout(context.Background(), validatorsTime)
+	defer cancel()
+	h, stuck := c.health(ctx)
 	return &monitor.Chain{Height: h.Height, Bootstrapped: h.Normal, Since: time.Duration(h.SinceMs) * time.Millisecond, Stuck: stuck}
 }
 
 // stakeFacts adds up the stake of the connected validators and of this node.
-func stakeFacts(vm *chain.VM, genesisValidators int, connected []ids.NodeID) *monitor.Stake {
+func stakeFacts(c running, genesisValidators int, connected []ids.NodeID) *monitor.Stake {
 	s := &monitor.Stake{}
 	s.Num, s.Den = avalanche.Quorum(genesisValidators)
 	ctx, cancel := context.WithTimeout(context.Background(), validatorsTime)
 	defer cancel()
-	set, err := vm.ValidatorsOn(ctx, vm.Preferred())
+	set, err := c.validators(ctx)
 	if err != nil {
 		s.Err = err
 		return s
 	}
-	reached := map[ids.NodeID]bool{vm.NodeID(): true}
+	reached := map[ids.NodeID]bool{c.id(): true}
 	for _, id := range connected {
 		reached[id] = true
 	}

@@ -66,10 +66,11 @@ type Node struct {
 	genesis *genesis.Genesis
 	hash    string
 
-	front    *front
-	watching *front // health and metrics; nil if off
+	http     netip.AddrPort // of JSON-RPC
+	front    *front         // for it; nil if the chain's own process has the port
+	watching *front         // health and metrics; nil if off
 	registry *prometheus.Registry
-	vm       atomic.Pointer[chain.VM] // while it can be asked
+	vm       atomic.Pointer[running] // while it can be asked
 	failure  atomic.Pointer[error]
 	engine   atomic.Pointer[avalanche.Node]
 	rpcMu    sync.Mutex
@@ -135,10 +136,10 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 		}
 		go n.watchSession()
 	}
-	factory := vms.Factory(&watchedFactory{
-		Factory: chain.Factory{OnReady: n.serve},
-		watch:   watch{ready: n.becomeReady, closing: n.closeRPC, failed: n.fail, panicked: n.panicked},
-	})
+	factory, err := n.factory(o.Log)
+	if err != nil {
+		return nil, err
+	}
 	if o.wrap != nil {
 		factory = o.wrap(factory)
 	}
@@ -147,6 +148,25 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	}
 	return n, nil
 }
+
+// factory returns what makes the chain, in this process or in one of its own.
+func (n *Node) factory(log io.Writer) (vms.Factory, error) {
+	w := watch{ready: n.becomeReady, closing: n.closeRPC, failed: n.fail, panicked: n.panicked}
+	if !n.settings.Plugin {
+		return &watchedFactory{Factory: chain.Factory{OnReady: n.serve}, watch: w}, nil
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("finding parsd's own file: %w", err)
+	}
+	if log == nil {
+		log = io.Discard
+	}
+	return &hostFactory{program: program, log: log, watch: w, hosted: func(v *hostedVM) { n.observe(v) }}, nil
+}
+
+// observe lets the monitoring port ask the chain.
+func (n *Node) observe(c running) { n.vm.Store(&c) }
 
 // openFolder opens the data folder, or a temporary one.
 func (n *Node) openFolder() error {
@@ -193,6 +213,7 @@ func (n *Node) claim(ctx context.Context, at *resolved) error {
 		return err
 	}
 	at.http, at.api = addrOf(listeners[0]), addrOf(listeners[2])
+	n.http = at.http
 	kept := len(listeners)
 	if n.settings.Metrics {
 		kept--
@@ -200,6 +221,10 @@ func (n *Node) claim(ctx context.Context, at *resolved) error {
 		n.watching.set(n.monitor())
 	}
 	closeAll(listeners[1:kept])
+	if n.settings.Plugin {
+		closeAll(listeners[:1]) // the chain's process takes it
+		return nil
+	}
 	n.front = newFront(listeners[0])
 	return nil
 }
@@ -266,6 +291,11 @@ func (n *Node) startEngine(at resolved, files uint64, factory vms.Factory) error
 		return fmt.Errorf("%w: %w", ErrGenesis, err)
 	}
 	config, err := json.Marshal(chain.Config{Archive: n.settings.Archive, GuardDir: n.folder.Path(datadir.KeysFolder, guardFolder)})
+	if err == nil && n.settings.Plugin {
+		h := newHandover(n.settings, n.http)
+		h.Session, h.LogsDir, h.EngineLevel = n.sessionAddrs(), n.folder.Path(datadir.LogsFolder), engineLevel(n.settings.LogLevel)
+		config, err = h.give(config)
+	}
 	if err != nil {
 		return fmt.Errorf("configuring the chain: %w", err)
 	}
@@ -273,7 +303,7 @@ func (n *Node) startEngine(at resolved, files uint64, factory vms.Factory) error
 	e, err := avalanche.Start(avalanche.Config{
 		DataDir: n.folder.Path(), KeysDir: datadir.KeysFolder, DatabaseDir: datadir.EngineFolder,
 		ChainsDir: datadir.ChainsFolder, LogsDir: datadir.LogsFolder,
-		NetworkID: network.ID, Genesis: data, AssetID: assetID, Rewards: rewards, Validators: len(n.genesis.Validators),
+		NetworkID: network.ID, Genesis: data, AssetID: assetID, Rewards: rewards, MinTerm: n.genesis.Network.MinTerm, Validators: len(n.genesis.Validators),
 		ChainID: chainID, VMID: genesis.VMID, Alias: chainAlias, ChainConfig: config,
 		VM:      factory,
 		Staking: at.staking, PublicIP: at.publicIP, API: at.api, Bootstrap: at.bootstrap,
@@ -292,7 +322,7 @@ func (n *Node) startEngine(at resolved, files uint64, factory vms.Factory) error
 	n.engine.Store(e)
 	if n.mode == Run {
 		n.log.Info("started; catching up with the network", "node", e.ID().String(), "staking", e.StakingAddr().String(),
-			"validators", len(n.genesis.Validators), "rpc", addrOf(n.front.listener).String())
+			"validators", len(n.genesis.Validators), "rpc", n.http.String())
 	}
 	go func() {
 		<-e.Done()
@@ -327,7 +357,7 @@ func (n *Node) serve(vm *chain.VM) {
 	n.report = newReporter(vm, n.mode, n.log)
 	n.rpcMu.Unlock()
 	n.front.set(server)
-	n.vm.Store(vm)
+	n.observe(inProcess{vm})
 }
 
 // closeRPC ends what reads the chain, before the chain stops.
@@ -409,7 +439,7 @@ func (n *Node) Failed() <-chan error { return n.failed }
 // is stopped.
 func (n *Node) Banner() (Banner, error) {
 	e := n.engine.Load()
-	addr := shown(addrOf(n.front.listener))
+	addr := shown(n.http)
 	b := Banner{
 		Network: n.genesis.Network.Name, ChainID: n.genesis.Network.ChainID(), GenesisHash: n.hash,
 		HTTP: "http://" + addr, WebSocket: "ws://" + addr,

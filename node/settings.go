@@ -32,6 +32,7 @@ type Settings struct {
 	DataDir string
 	Network string
 	Archive bool
+	Plugin  bool
 	FDLimit uint64
 
 	HTTPAddr  string
@@ -104,6 +105,8 @@ func (s *Settings) Flags(mode Mode) *pflag.FlagSet {
 	fs.IntVar(&s.BatchRequests, "rpc.batch-request-limit", 1000, "most requests in one batch")
 	fs.IntVar(&s.BatchBytes, "rpc.batch-response-max-size", 25_000_000, "most bytes in the answer to one batch")
 	fs.BoolVar(&s.Archive, "archive", false, "keep the state after every block, not only recent ones")
+
+	fs.BoolVar(&s.Plugin, "plugin", false, "run the chain in a process of its own, as AvalancheGo runs plugins")
 
 	fs.StringVar(&s.StakingAddr, "staking.addr", stakingAddr, "address on which validators connect")
 	fs.Uint16Var(&s.StakingPort, "staking.port", staking, "port on which validators connect; 0 takes a free one")

@@ -3,6 +3,7 @@ package params
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Network is one Pars network. The EVM chain id and the id under which nodes
@@ -17,13 +18,20 @@ type Network struct {
 	Symbol string
 	// MinValidators is how many validators a genesis must name at least.
 	MinValidators int
+	// MinTerm is the shortest time for which a validator who joins after genesis
+	// may be staked. It is consensus of the P-Chain. Stake that can leave within
+	// minutes has nothing to lose, so only development networks allow that.
+	MinTerm time.Duration
 }
+
+// MaxTerm is the longest such time, on every network.
+const MaxTerm = 365 * 24 * time.Hour
 
 // The three networks.
 var (
-	Mainnet = Network{Name: "pars", ID: 6133, Symbol: "PARS", MinValidators: 21}
-	Testnet = Network{Name: "pars-testnet", ID: 6134, Symbol: "tPARS", MinValidators: 4}
-	Dev     = Network{Name: "pars-dev", ID: 1337, Symbol: "PARS", MinValidators: 1}
+	Mainnet = Network{Name: "pars", ID: 6133, Symbol: "PARS", MinValidators: 21, MinTerm: 14 * 24 * time.Hour}
+	Testnet = Network{Name: "pars-testnet", ID: 6134, Symbol: "tPARS", MinValidators: 4, MinTerm: 24 * time.Hour}
+	Dev     = Network{Name: "pars-dev", ID: 1337, Symbol: "PARS", MinValidators: 1, MinTerm: 10 * time.Second}
 )
 
 // Networks returns the three networks, main network first.

@@ -65,6 +65,8 @@ func start(t *testing.T, args ...string) *network {
 
 func (n *network) run(args ...string) {
 	n.t.Helper()
+	// PARS_TEST_LOCALNET=--plugin runs all of these tests in plugin mode.
+	args = append(args, strings.Fields(os.Getenv("PARS_TEST_LOCALNET"))...)
 	n.holder = testutil.Start(n.t, testutil.Build(n.t, "parsd"), append([]string{"localnet", "--json"}, args...)...)
 	// Killed, which is what happens otherwise, it would leave its namespaces and
 	// temporary folder behind.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ava-labs/avalanchego/chains"
 	"github.com/ava-labs/avalanchego/config"
@@ -15,6 +16,8 @@ import (
 	"github.com/ava-labs/avalanchego/vms"
 	"github.com/ava-labs/avalanchego/vms/platformvm/reward"
 	"github.com/spf13/viper"
+
+	"github.com/pars-network/pars/params"
 )
 
 // Peer is a node to connect to at the start.
@@ -38,6 +41,9 @@ type Config struct {
 	AssetID ids.ID
 	// Rewards is how the P-Chain mints; ours doesn't. It is consensus.
 	Rewards reward.Config
+	// MinTerm is the shortest stay of a validator who joins later. It is
+	// consensus.
+	MinTerm time.Duration
 	// Validators is how many validators the genesis names. With exactly one,
 	// consensus needs nobody else's vote and decides at once.
 	Validators int
@@ -140,6 +146,11 @@ func (c Config) args() []string {
 		config.SnowConfidenceQuorumSizeKey, strconv.Itoa(alpha),
 		config.SnowCommitThresholdKey, strconv.Itoa(beta),
 		config.SnowConcurrentRepollsKey, strconv.Itoa(parallel),
+
+		config.MinStakeDurationKey, c.MinTerm.String(),
+		config.MaxStakeDurationKey, params.MaxTerm.String(),
+		config.MinValidatorStakeKey, strconv.FormatUint(params.MinStake, 10),
+		config.MaxValidatorStakeKey, strconv.FormatUint(params.MaxStake, 10),
 
 		config.NetworkMinimumTimeoutKey, "250ms",
 		config.NetworkInitialTimeoutKey, "1s",

@@ -14,6 +14,7 @@ import (
 
 	quorumtable "github.com/pars-network/pars/internal/quorum"
 	"github.com/pars-network/pars/node/keys"
+	"github.com/pars-network/pars/params"
 )
 
 func testConfig(t *testing.T, validators int) Config {
@@ -27,6 +28,7 @@ func testConfig(t *testing.T, validators int) Config {
 		DataDir: dir, KeysDir: "staking", DatabaseDir: "db", ChainsDir: "chainData", LogsDir: "logs",
 		NetworkID: 1337, Genesis: []byte("genesis"), AssetID: ids.ID{1}, Validators: validators,
 		Rewards: reward.Config{MintingPeriod: time.Hour, SupplyCap: 7},
+		MinTerm: 90 * time.Second,
 		ChainID: ids.ID{2}, Alias: "pars", ChainConfig: []byte("{}"),
 		Staking: netip.AddrPortFrom(loopback, 0), PublicIP: loopback, API: netip.AddrPortFrom(loopback, 1),
 		Bootstrap: []Peer{{ID: ids.NodeID{3}, Addr: netip.MustParseAddrPort("10.0.0.1:9651")}},
@@ -71,6 +73,9 @@ func TestNodeConfiguration(t *testing.T) {
 	}
 	if string(nc.GenesisBytes) != "genesis" || nc.AvaxAssetID != c.AssetID || nc.NetworkID != 1337 || nc.RewardConfig != c.Rewards {
 		t.Errorf("genesis %q, asset %s, network %d, rewards %+v, want those of the caller", nc.GenesisBytes, nc.AvaxAssetID, nc.NetworkID, nc.RewardConfig)
+	}
+	if nc.MinStakeDuration != 90*time.Second || nc.MaxStakeDuration != params.MaxTerm || nc.MinValidatorStake != params.MinStake || nc.MaxValidatorStake != params.MaxStake {
+		t.Errorf("validators may stay %s to %s with %d to %d, want the network's bounds", nc.MinStakeDuration, nc.MaxStakeDuration, nc.MinValidatorStake, nc.MaxValidatorStake)
 	}
 	if nc.LoggingConfig.DisplayLevel != logging.Off || nc.LoggingConfig.Directory != filepath.Join(c.DataDir, "logs") {
 		t.Errorf("logging = %+v, want files only", nc.LoggingConfig)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ava-labs/avalanchego/ids"
@@ -19,14 +20,10 @@ import (
 	"github.com/pars-network/pars/params"
 )
 
-// defaultWeight is the stake of a validator that names none: the least that the
-// P-Chain takes from validators who join later.
-const defaultWeight = 2_000_000_000_000
-
 // builder has the flags of `parsd genesis build`.
 type builder struct {
 	network, alloc, list, owner, time, mixHash string
-	files                                      []string
+	files, holdings                            []string
 	weight, gasLimit                           uint64
 	term                                       time.Duration
 }
@@ -61,6 +58,9 @@ func (b builder) build(now time.Time) (*genesis.Genesis, error) {
 		return nil, err
 	}
 	o := genesis.Options{GasLimit: b.gasLimit}
+	if o.Holdings, err = b.held(network); err != nil {
+		return nil, node.Usage(fmt.Errorf("--holding: %w", err))
+	}
 	if b.mixHash != "" {
 		mix, err := hexutil.Decode(b.mixHash)
 		if err != nil || len(mix) != len(o.MixHash) {
@@ -155,6 +155,27 @@ func (b builder) defaultOwner(network params.Network) (ids.ShortID, error) {
 		return accounts[0].Owner, nil
 	}
 	return ids.ShortEmpty, nil
+}
+
+// held reads --holding.
+func (b builder) held(network params.Network) ([]genesis.Holding, error) {
+	var out []genesis.Holding
+	for _, text := range b.holdings {
+		owner, amount, found := strings.Cut(text, "=")
+		if !found {
+			return nil, fmt.Errorf("%q has no =, want ADDRESS=AMOUNT", text)
+		}
+		h := genesis.Holding{}
+		var err error
+		if h.Owner, err = genesis.ParseOwner(network, owner); err != nil {
+			return nil, err
+		}
+		if h.Amount, err = strconv.ParseUint(amount, 10, 63); err != nil {
+			return nil, fmt.Errorf("amount of %q: %w", text, err)
+		}
+		out = append(out, h)
+	}
+	return out, nil
 }
 
 func (b builder) allocation(network params.Network) (types.GenesisAlloc, error) {

@@ -39,6 +39,7 @@ Without --datadir it lives in a temporary folder that is removed at the end; wit
 	cmd.Flags().DurationVar(&c.Links.RoundTrip, "delay", 0, "round trip between any two nodes, such as 100ms; needs root")
 	percent := cmd.Flags().Float64("loss", 0, "percentage of packets between nodes that are lost; needs root")
 	cmd.Flags().BoolVar(&c.Links.Regions, "regions", false, "nodes in Tehran, Los Angeles, London and Sydney in turn, with the round trips between them; needs root")
+	cmd.Flags().BoolVar(&c.Plugin, "plugin", false, "run every node's chain in a process of its own, as AvalancheGo runs plugins")
 	asJSON := cmd.Flags().Bool("json", false, "print the banner as one line of JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().Changed("validators") && c.Validators == 0 {

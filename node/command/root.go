@@ -33,7 +33,10 @@ func Main(args []string) int {
 	s := streams{out: os.Stdout, err: os.Stderr, environ: os.Environ(), json: new(bool)}
 	// An AvalancheGo that starts parsd as a plugin says so in the environment.
 	if os.Getenv(runtime.EngineAddressKey) != "" {
-		return s.finish(node.ServePlugin(context.Background(), s.environ, s.err))
+		if slices.Equal(args, []string{node.HostedArg}) {
+			return s.finish(node.ServeHosted(context.Background(), s.err))
+		}
+		return s.finish(node.ServePlugin(context.Background(), s.err))
 	}
 	root := s.root()
 	root.SetArgs(devArgs(args))
@@ -80,6 +83,7 @@ func (s streams) root() *cobra.Command {
   parsd localnet               start a network of five nodes on this machine
   parsd run --network FILE     join a network
   parsd keys init              make the keys of a validator
+  parsd validator add          make a node a validator of a running network
   parsd genesis build          make a network's genesis.json
 
 Settings come from flags, then PARS_ variables (http.port is PARS_HTTP_PORT),
@@ -95,7 +99,7 @@ then the TOML file of --config, then defaults; parsd config show tells which.`,
 	root.SetErr(s.err)
 	root.SetFlagErrorFunc(flagError)
 	root.Flags().Bool("dev", false, "the same as the command dev; takes dev's flags")
-	root.AddCommand(s.dev(), s.run(), s.localnet(), s.genesis(), s.keys(), s.config(), s.version())
+	root.AddCommand(s.dev(), s.run(), s.localnet(), s.validator(), s.genesis(), s.keys(), s.config(), s.version())
 	root.SetHelpCommandGroupID("")
 	return root
 }

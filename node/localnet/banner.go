@@ -21,9 +21,12 @@ type Banner struct {
 	Accounts []node.Account `json:"accounts"`
 	DataDir  string         `json:"datadir"`
 	// Temporary says that DataDir is removed at the end.
-	Temporary bool   `json:"temporary"`
-	PID       int    `json:"pid"`
-	Version   string `json:"version"`
+	Temporary bool `json:"temporary"`
+	// Join is the settings file with which further nodes join; empty if links
+	// are not plain.
+	Join    string `json:"join,omitempty"`
+	PID     int    `json:"pid"`
+	Version string `json:"version"`
 	// ReadyMs is how long the start took, in milliseconds.
 	ReadyMs int64 `json:"readyMs"`
 }
@@ -68,6 +71,9 @@ func (n *Network) Banner(pid int, took time.Duration) (Banner, error) {
 			Region: n.links.region(i), Again: n.again(i),
 		})
 	}
+	if n.fabric == nil {
+		b.Join = n.joinPath()
+	}
 	var err error
 	b.Accounts, err = node.DevAccounts(n.folder.genesis)
 	return b, err
@@ -101,6 +107,9 @@ func (b Banner) WriteText(w io.Writer) error {
 	fmt.Fprintf(&s, "\n  chain id     %d\n  genesis      %s\n  folder       %s (%s)\n", b.ChainID, b.GenesisHash, b.DataDir, kept)
 	fmt.Fprintf(&s, "  logs         %s/node1.log to node%d.log\n", b.DataDir, len(b.Nodes))
 	fmt.Fprintf(&s, "  a node again %s\n", b.Nodes[0].Again)
+	if b.Join != "" {
+		fmt.Fprintf(&s, "  a node more  parsd run --config %s --datadir NEW-FOLDER\n", b.Join)
+	}
 	fmt.Fprint(&s, "\nAccounts. These keys are publicly known: never use them on a real network.\n\n")
 	for i, a := range b.Accounts {
 		fmt.Fprintf(&s, "  (%d) %s  %s PARS\n      %s\n", i, a.Address, a.Tokens, a.PrivateKey)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,6 +28,7 @@ const (
 	genesisFile  = "genesis.json"
 	lockFile     = "LOCK"
 	settingsFile = "parsd.toml"
+	joinFile     = "join.toml"
 )
 
 // format is the version of the folder's layout; maxMarker bounds the marker, in
@@ -154,23 +156,42 @@ func (f *folder) save() error {
 
 // read takes in an existing network.
 func (f *folder) read(n int) error {
-	file, err := os.Open(f.file(markerFile))
-	if err != nil {
-		return fmt.Errorf("%w: %w", datadir.ErrCorrupt, err)
-	}
-	defer func() { _ = file.Close() }()
-	text, err := io.ReadAll(io.LimitReader(file, maxMarker))
-	if err != nil {
-		return fmt.Errorf("%w: %w", datadir.ErrCorrupt, err)
-	}
-	if f.record, err = parseRecord(text); err != nil {
-		return fmt.Errorf("%w: %s: %w; remove the folder and begin a new one", datadir.ErrCorrupt, f.file(markerFile), err)
+	var err error
+	if f.record, err = readRecord(f.file(markerFile)); err != nil {
+		return err
 	}
 	if n != 0 && n != len(f.record.Nodes) {
 		return node.Usage(fmt.Errorf("--validators is %d, but %s has a network of %d; leave the flag out, or choose a new folder with --datadir", n, f.path, len(f.record.Nodes)))
 	}
 	f.genesis, err = node.ReadGenesis(f.file(genesisFile))
 	return err
+}
+
+func readRecord(path string) (record, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return record{}, fmt.Errorf("%w: %w", datadir.ErrCorrupt, err)
+	}
+	defer func() { _ = file.Close() }()
+	text, err := io.ReadAll(io.LimitReader(file, maxMarker))
+	if err != nil {
+		return record{}, fmt.Errorf("%w: %w", datadir.ErrCorrupt, err)
+	}
+	r, err := parseRecord(text)
+	if err != nil {
+		return record{}, fmt.Errorf("%w: %s: %w; remove the folder and begin a new one", datadir.ErrCorrupt, path, err)
+	}
+	return r, nil
+}
+
+// API returns the URL of the engine's API of the first node of the local network
+// in dir. It isn't reachable if the nodes have addresses of their own.
+func API(dir string) (string, error) {
+	r, err := readRecord(filepath.Join(dir, markerFile))
+	if err != nil {
+		return "", err
+	}
+	return "http://" + netip.AddrPortFrom(loopback, r.Nodes[0].API).String(), nil
 }
 
 // parseRecord reads localnet.json.

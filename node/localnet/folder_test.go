@@ -92,7 +92,7 @@ func TestSettingsAreWhatParsdReads(t *testing.T) {
 	}
 	defer func() { _ = f.close() }()
 	places := []place{{loopback, 1, 2, 3}, {loopback, 4, 5, 6}, {netip.MustParseAddr("198.18.0.3"), 7, 8, 9}}
-	text, err := settings(f, places, 2)
+	text, err := settings(f, places, 2, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -46,6 +46,8 @@ type Config struct {
 	// Links is what the network between the nodes is like. Anything but the zero
 	// value puts every node into a network namespace, which needs Linux and root.
 	Links Links
+	// Plugin runs every node's chain in a process of its own.
+	Plugin bool
 	// Environ is the nodes' environment. Variables named PARS_ are left out:
 	// they would override the nodes' settings.
 	Environ []string
@@ -119,7 +121,7 @@ func Start(ctx context.Context, c Config) (_ *Network, err error) {
 			return nil, err
 		}
 	}
-	if err := n.configure(ctx, c.HTTPPort); err != nil {
+	if err := n.configure(ctx, c); err != nil {
 		return nil, err
 	}
 	if err := n.startAll(c); err != nil {
@@ -129,7 +131,8 @@ func Start(ctx context.Context, c Config) (_ *Network, err error) {
 }
 
 // configure decides ports and writes every node's settings.
-func (n *Network) configure(ctx context.Context, base uint16) error {
+func (n *Network) configure(ctx context.Context, c Config) error {
+	base := c.HTTPPort
 	places := make([]place, len(n.folder.record.Nodes))
 	if n.fabric != nil {
 		// Every node has an address of its own, and with it all ports.
@@ -151,7 +154,7 @@ func (n *Network) configure(ctx context.Context, base uint16) error {
 		}
 	}
 	for i := range places {
-		text, err := settings(n.folder, places, i)
+		text, err := settings(n.folder, places, i, c.Plugin)
 		if err != nil {
 			return err
 		}
@@ -159,8 +162,21 @@ func (n *Network) configure(ctx context.Context, base uint16) error {
 			return fmt.Errorf("%w: %w", datadir.ErrUnusable, err)
 		}
 	}
+	if n.fabric != nil {
+		return nil // nobody outside can reach the nodes
+	}
+	text, err := joinSettings(n.folder, places)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(n.joinPath(), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("%w: %w", datadir.ErrUnusable, err)
+	}
 	return nil
 }
+
+// joinPath is where the settings of a node are that isn't of this network yet.
+func (n *Network) joinPath() string { return n.folder.file(joinFile) }
 
 func (n *Network) settingsPath(i int) string { return n.folder.home(i) + "/" + settingsFile }
 

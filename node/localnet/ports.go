@@ -101,20 +101,9 @@ type place struct {
 
 // settings is the parsd.toml of node i. Every node knows all others, so that it
 // finds the network whichever of them is down.
-func settings(f *folder, places []place, i int) (string, error) {
-	var peers []string
-	for j, m := range f.record.Nodes {
-		if j != i {
-			peers = append(peers, strconv.Quote(fmt.Sprintf("%s@%s", m.ID, netip.AddrPortFrom(places[j].addr, places[j].staking))))
-		}
-	}
-	for _, r := range f.path {
-		if r < ' ' || r == 0x7f {
-			return "", fmt.Errorf("%w: %q", errQuote, f.path)
-		}
-	}
-	quote := func(s string) string {
-		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+func settings(f *folder, places []place, i int, plugin bool) (string, error) {
+	if err := checkPath(f.path); err != nil {
+		return "", err
 	}
 	at := places[i]
 	return fmt.Sprintf(`# Node %d of the local network in %s.
@@ -122,9 +111,8 @@ func settings(f *folder, places []place, i int) (string, error) {
 #
 #   parsd run --config %s
 datadir = %s
-network = %s
-bootstrap = [%s]
-
+plugin = %t
+%s
 [http]
 addr = %q
 port = %d
@@ -135,12 +123,68 @@ port = %d
 
 [api]
 port = %d
+%s`, i+1, f.path, f.home(i)+"/"+settingsFile, quote(f.home(i)), plugin, f.network(places, i),
+		at.addr, at.http, at.addr, at.staking, at.api, quiet), nil
+}
 
+// joinSettings is the join.toml with which a node on the same machine, with a
+// data folder of its own, joins the network.
+func joinSettings(f *folder, places []place) (string, error) {
+	if err := checkPath(f.path); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(`# For nodes that join the local network in %s.
+# Written at every start of parsd localnet. To start one:
+#
+#   parsd run --config %s --datadir NEW-FOLDER
+%s
+[http]
+port = 0
+
+[staking]
+addr = %q
+port = 0
+
+[api]
+port = 0
+%s`, f.path, f.file(joinFile), f.network(places, nobody), loopback, quiet), nil
+}
+
+// quiet ends the settings of every node: one port for monitoring, no session
+// node.
+const quiet = `
 [metrics]
 port = 0
 
 [session]
 enable = false
-`, i+1, f.path, f.home(i)+"/"+settingsFile, quote(f.home(i)), quote(f.file(genesisFile)), strings.Join(peers, ", "),
-		at.addr, at.http, at.addr, at.staking, at.api), nil
+`
+
+// nobody is no node's number.
+const nobody = -1
+
+// network is the settings that say which network it is, for node i.
+func (f *folder) network(places []place, i int) string {
+	var peers []string
+	for j, m := range f.record.Nodes {
+		if j != i {
+			peers = append(peers, strconv.Quote(fmt.Sprintf("%s@%s", m.ID, netip.AddrPortFrom(places[j].addr, places[j].staking))))
+		}
+	}
+	return fmt.Sprintf("network = %s\nbootstrap = [%s]\n", quote(f.file(genesisFile)), strings.Join(peers, ", "))
+}
+
+// checkPath refuses what [quote] can't quote.
+func checkPath(path string) error {
+	for _, r := range path {
+		if r < ' ' || r == 0x7f {
+			return fmt.Errorf("%w: %q", errQuote, path)
+		}
+	}
+	return nil
+}
+
+// quote makes a TOML string of text without control characters.
+func quote(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
