@@ -133,7 +133,14 @@ func (n *network) thaw(i int) {
 // waits until it takes transactions.
 func (n *network) spawn(i int) {
 	n.t.Helper()
-	n.nodes[i].alone = testutil.Start(n.t, testutil.Build(n.t, "parsd"), "run", "--json", "--config", n.nodes[i].info.Config)
+	parsd := testutil.Build(n.t, "parsd")
+	args := append(strings.Fields(n.nodes[i].info.Again), "--json")
+	for j := range args {
+		if args[j] == "parsd" { // not the first in a namespace
+			args[j] = parsd
+		}
+	}
+	n.nodes[i].alone = testutil.Start(n.t, args[0], args[1:]...)
 }
 
 func (n *network) awaitReady(i int) {

@@ -1,0 +1,117 @@
+package localnet
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pars-network/pars/internal/testutil"
+)
+
+// TestPartitionsHealByThemselves cuts the network of five validators where the
+// rule of docs/adr/0005-consensus-parameters.md matters: four fifths of the stake
+// can decide, three fifths can't. Users go on sending to nodes on both sides.
+func TestPartitionsHealByThemselves(t *testing.T) {
+	needsNamespaces(t)
+	n := start(t, "--validators", "5", "--cuttable")
+	stop := n.traffic()
+	n.awaitReceipts(20)
+	n.agree()
+
+	t.Log("1|4: four go on, one stops")
+	n.cut("1")
+	alone, others := n.nodes[:1], n.nodes[1:]
+	n.awaitStill(alone)
+	n.awaitReceipts(20)
+	began := n.heal()
+	n.awaitBlocks(others[0], 1, began, "the four accept a block")
+	n.awaitCaughtUp(alone[0], others, began)
+	n.awaitReceipts(20)
+	n.agree()
+
+	t.Log("2|3: nobody can decide")
+	n.cut("1,2", "3,4,5")
+	n.awaitStill(n.nodes)
+	n.agree()
+	began = n.heal()
+	n.awaitBlocks(n.nodes[0], 1, began, "the first block is accepted")
+	n.awaitReceipts(20)
+	stop()
+	n.agree()
+}
+
+// cut divides the nodes, heal undoes that and returns when.
+func (n *network) cut(groups ...string) {
+	n.t.Helper()
+	n.command(append([]string{"cut"}, groups...)...)
+}
+
+func (n *network) heal() time.Time {
+	n.t.Helper()
+	n.command("heal")
+	return time.Now()
+}
+
+// command runs parsd localnet's own commands for the running network.
+func (n *network) command(args ...string) {
+	n.t.Helper()
+	args = append(append([]string{"localnet"}, args...), "--datadir", n.banner.DataDir)
+	p := testutil.Start(n.t, testutil.Build(n.t, "parsd"), args...)
+	if code := p.Wait(patience); code != 0 {
+		n.t.Fatalf("parsd %v: exit code %d: %s", args, code, p.Stderr())
+	}
+}
+
+// awaitStill waits until none of peers accepts a block any more, and watches
+// them for watchHalt. What was being decided when they were cut off may still be.
+func (n *network) awaitStill(peers []*peer) {
+	n.t.Helper()
+	heads := func() []uint64 { return n.heads(peers) }
+	last, since := heads(), time.Now()
+	n.until("these nodes to accept nothing", func() bool {
+		if now := heads(); !slices.Equal(now, last) {
+			last, since = now, time.Now()
+		}
+		return time.Since(since) > watchHalt
+	})
+	n.t.Logf("%d nodes stand still at %v for %s", len(peers), last, watchHalt)
+}
+
+// heads are the heights of the last accepted blocks.
+func (n *network) heads(peers []*peer) []uint64 {
+	n.t.Helper()
+	var out []uint64
+	for _, p := range peers {
+		h, err := p.head(n.t.Context())
+		if err != nil {
+			n.t.Fatalf("head of %s: %v", p.name, err)
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// awaitBlocks waits until p accepts count blocks more than it has, and logs how
+// long after began that was.
+func (n *network) awaitBlocks(p *peer, count uint64, began time.Time, what string) {
+	n.t.Helper()
+	want := n.heads([]*peer{p})[0] + count
+	n.until(fmt.Sprintf("block %d at %s", want, p.name), func() bool {
+		h, err := p.head(n.t.Context())
+		return err == nil && h >= want
+	})
+	n.t.Logf("%s %s after the network healed", what, time.Since(began).Round(time.Millisecond))
+}
+
+// awaitCaughtUp waits until p has all blocks that the others have now, and logs
+// how long that took.
+func (n *network) awaitCaughtUp(p *peer, others []*peer, began time.Time) {
+	n.t.Helper()
+	missing, want := n.heads([]*peer{p})[0], slices.Max(n.heads(others))
+	n.until(fmt.Sprintf("%s to have block %d", p.name, want), func() bool {
+		h, err := p.head(n.t.Context())
+		return err == nil && h >= want
+	})
+	n.t.Logf("%s, which was at block %d, has block %d %s after the network healed", p.name, missing, want, time.Since(began).Round(time.Millisecond))
+}
