@@ -115,3 +115,56 @@ func (n *network) awaitCaughtUp(p *peer, others []*peer, began time.Time) {
 	})
 	n.t.Logf("%s, which was at block %d, has block %d %s after the network healed", p.name, missing, want, time.Since(began).Round(time.Millisecond))
 }
+
+// TestLongPartitions lasts until connections are given up: the way back is then a
+// new connection, not a packet sent again.
+func TestLongPartitions(t *testing.T) {
+	if !testutil.Full() {
+		t.Skip("takes six minutes; PARS_TEST_FULL=1 runs it, and TestPartitionsHealByThemselves is always run")
+	}
+	needsNamespaces(t)
+	n := start(t, "--validators", "5", "--cuttable")
+	stop := n.traffic()
+	n.awaitReceipts(20)
+
+	t.Log("2|3 for two minutes")
+	n.cut("1,2")
+	n.watch(n.nodes, longCut)
+	n.agree()
+	began := n.heal()
+	n.awaitBlocks(n.nodes[0], 1, began, "the first block is accepted")
+	n.awaitReceipts(20)
+	n.agree()
+
+	t.Log("1|4 for two minutes")
+	n.cut("1")
+	n.watch(n.nodes[:1], longCut)
+	began = n.heal()
+	n.awaitCaughtUp(n.nodes[0], n.nodes[1:], began)
+	n.awaitReceipts(20)
+	stop()
+	n.agree()
+}
+
+// longCut is longer than any connection waits for an answer.
+const longCut = 2 * time.Minute
+
+// watch checks for a time that peers accept nothing, once what was being decided
+// is decided.
+func (n *network) watch(peers []*peer, long time.Duration) {
+	n.t.Helper()
+	n.awaitStill(peers)
+	still := n.heads(peers)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for over := time.After(long - watchHalt); ; {
+		select {
+		case <-over:
+			return
+		case <-tick.C:
+			if now := n.heads(peers); !slices.Equal(now, still) {
+				n.t.Fatalf("cut off, these nodes went from blocks %v to %v", still, now)
+			}
+		}
+	}
+}
