@@ -40,6 +40,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pars-network/pars/evm/engine"
+	"github.com/pars-network/pars/evm/peerclock"
 	"github.com/pars-network/pars/params"
 )
 
@@ -82,6 +83,7 @@ type VM struct {
 	sets    *validatorSets
 	early   earlyCache
 	proof   *evidence
+	clocks  *peerclock.Comparer
 	metrics *metrics
 	// sinceGas is the accepted gas whose state is not on disk. Only Initialize
 	// and Accept touch it.
