@@ -12,6 +12,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/pars-network/pars/evm/chain"
+	"github.com/pars-network/pars/evm/peerclock"
 	"github.com/pars-network/pars/node/avalanche"
 	"github.com/pars-network/pars/node/monitor"
 	"github.com/pars-network/pars/params"
@@ -78,9 +79,30 @@ func (n *Node) monitorFacts() monitor.Facts {
 	}
 	f.Chain = chainFacts(vm)
 	if e := n.engine.Load(); e != nil {
-		f.Stake = stakeFacts(vm, len(n.genesis.Validators), e.Connected())
+		f.Stake = stakeFacts(vm, len(n.genesis.Validators), e.LastHeard(), time.Now())
+	}
+	if r, err := vm.Clocks(context.Background()); err == nil {
+		f.Clock = &monitor.Clock{Report: r, Limit: chain.ClockLimit}
 	}
 	return f
+}
+
+// watchEvery is how often the node looks for trouble to log.
+const watchEvery = time.Second
+
+// watchOver logs trouble until ctx ends.
+func (n *Node) watchOver(ctx context.Context) {
+	w := monitor.NewWatcher(n.log.With("part", "watch"))
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			w.Note(n.monitorFacts(), now)
+		}
+	}
 }
 
 func chainFacts(vm *chain.VM) *monitor.Chain {
@@ -92,8 +114,13 @@ func chainFacts(vm *chain.VM) *monitor.Chain {
 	return &monitor.Chain{Height: h.Height, Bootstrapped: h.Normal, Since: time.Duration(h.SinceMs) * time.Millisecond, Stuck: stuck}
 }
 
-// stakeFacts adds up the stake of the connected validators and of this node.
-func stakeFacts(vm *chain.VM, genesisValidators int, connected []ids.NodeID) *monitor.Stake {
+// silentAfter is how long a connected validator may say nothing before it counts
+// as missing. All nodes ask each other for the time every 5 s.
+const silentAfter = 2*peerclock.Every + time.Second
+
+// stakeFacts adds up the stake of the validators that were heard lately, and of
+// this node.
+func stakeFacts(vm *chain.VM, genesisValidators int, heard map[ids.NodeID]time.Time, now time.Time) *monitor.Stake {
 	s := &monitor.Stake{}
 	s.Num, s.Den = avalanche.Quorum(genesisValidators)
 	ctx, cancel := context.WithTimeout(context.Background(), validatorsTime)
@@ -103,22 +130,27 @@ func stakeFacts(vm *chain.VM, genesisValidators int, connected []ids.NodeID) *mo
 		s.Err = err
 		return s
 	}
-	reached := map[ids.NodeID]bool{vm.NodeID(): true}
-	for _, id := range connected {
-		reached[id] = true
-	}
+	heard[vm.NodeID()] = now
 	for _, v := range set.All() {
 		s.Total += v.Weight
-		if reached[v.NodeID] {
-			s.Connected += v.Weight
+		last, connected := heard[v.NodeID]
+		switch silent := now.Sub(last); {
+		case !connected:
+			s.Missing = append(s.Missing, monitor.Missing{ID: v.NodeID.String()})
+		case silent > silentAfter:
+			s.Missing = append(s.Missing, monitor.Missing{ID: v.NodeID.String(), Silent: silent})
+		default:
+			s.Heard += v.Weight
 		}
 	}
 	return s
 }
 
 var (
-	checkDesc = prometheus.NewDesc("pars_node_check", "1 if the check of /healthz or /readyz passes.", []string{"endpoint", "check"}, nil)
-	stakeDesc = prometheus.NewDesc("pars_node_stake_connected_ratio", "Share of the validators' stake that is connected, this node's own included.", nil, nil)
+	checkDesc   = prometheus.NewDesc("pars_node_check", "1 if the check of /healthz or /readyz passes.", []string{"endpoint", "check"}, nil)
+	stakeDesc   = prometheus.NewDesc("pars_node_stake_connected_ratio", "Share of the validators' stake that is connected and not silent, this node's own included.", nil, nil)
+	missingDesc = prometheus.NewDesc("pars_node_validators_missing", "Validators that this node does not hear.", nil, nil)
+	silentDesc  = prometheus.NewDesc("pars_node_validator_silent_seconds", "How long each of those has said nothing though it is connected, 0 if it is not connected; no series for the others.", []string{"node"}, nil)
 )
 
 // checkCollector shows the health checks as metrics.
@@ -128,6 +160,8 @@ type checkCollector struct{ n *Node }
 func (checkCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- checkDesc
 	to <- stakeDesc
+	to <- missingDesc
+	to <- silentDesc
 }
 
 // Collect implements [prometheus.Collector].
@@ -143,7 +177,11 @@ func (c checkCollector) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 	if f.Stake != nil && f.Stake.Total > 0 {
-		to <- prometheus.MustNewConstMetric(stakeDesc, prometheus.GaugeValue, float64(f.Stake.Connected)/float64(f.Stake.Total))
+		to <- prometheus.MustNewConstMetric(stakeDesc, prometheus.GaugeValue, float64(f.Stake.Heard)/float64(f.Stake.Total))
+		to <- prometheus.MustNewConstMetric(missingDesc, prometheus.GaugeValue, float64(len(f.Stake.Missing)))
+		for _, m := range f.Stake.Missing {
+			to <- prometheus.MustNewConstMetric(silentDesc, prometheus.GaugeValue, m.Silent.Seconds(), m.ID)
+		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pars-network/pars/evm/peerclock"
+	"github.com/pars-network/pars/params"
 )
 
 // clocksTime bounds the look at the validators for a comparison of clocks.
@@ -72,6 +73,10 @@ func (vm *VM) stakes(ctx context.Context) ([]peerclock.Stake, error) {
 	return out, nil
 }
 
+// ClockLimit is how far a clock may be off before it is called wrong: as far as a
+// block may be ahead of a node's clock.
+const ClockLimit = params.ClockToleranceMs * time.Millisecond
+
 // Clocks compares this node's clock with the validators', as far as they have
 // answered within the last minute. In a node that is catching up nobody has.
 func (vm *VM) Clocks(ctx context.Context) (peerclock.Report, error) {
@@ -90,7 +95,8 @@ func (vm *VM) Clocks(ctx context.Context) (peerclock.Report, error) {
 var (
 	clockAheadDesc = prometheus.NewDesc("pars_clock_ahead_seconds", "How far this node's clock is ahead of the median of the validators' clocks by stake; negative if it is behind.", nil, nil)
 	clockDoubtDesc = prometheus.NewDesc("pars_clock_doubt_seconds", "By how much pars_clock_ahead_seconds may be wrong: half of the time that messages travel.", nil, nil)
-	clockPeerDesc  = prometheus.NewDesc("pars_clock_validator_ahead_seconds", "The same for the clock of each validator that answered within a minute.", []string{"node"}, nil)
+	clockWrongDesc = prometheus.NewDesc("pars_clock_validators_wrong", "Other validators whose clocks are certainly wrong by more than a block may be ahead.", nil, nil)
+	clockPeerDesc  = prometheus.NewDesc("pars_clock_validator_ahead_seconds", "How far the clock of each of those is ahead of the median; no series for the others.", []string{"node"}, nil)
 )
 
 // clockCollector shows the comparison of clocks.
@@ -100,6 +106,7 @@ type clockCollector struct{ vm *VM }
 func (clockCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- clockAheadDesc
 	to <- clockDoubtDesc
+	to <- clockWrongDesc
 	to <- clockPeerDesc
 }
 
@@ -111,7 +118,9 @@ func (c clockCollector) Collect(to chan<- prometheus.Metric) {
 	}
 	to <- prometheus.MustNewConstMetric(clockAheadDesc, prometheus.GaugeValue, r.Own.Ahead.Seconds())
 	to <- prometheus.MustNewConstMetric(clockDoubtDesc, prometheus.GaugeValue, r.Own.Doubt.Seconds())
-	for _, p := range r.Peers {
+	wrong := r.Wrong(ClockLimit)
+	to <- prometheus.MustNewConstMetric(clockWrongDesc, prometheus.GaugeValue, float64(len(wrong)))
+	for _, p := range wrong {
 		to <- prometheus.MustNewConstMetric(clockPeerDesc, prometheus.GaugeValue, p.Ahead.Seconds(), p.ID.String())
 	}
 }

@@ -105,6 +105,11 @@ type Report struct {
 	Peers []Offset
 }
 
+// Wrong returns those of the peers whose clocks are further off than limit.
+func (r Report) Wrong(limit time.Duration) []Offset {
+	return slices.DeleteFunc(slices.Clone(r.Peers), func(o Offset) bool { return !o.Beyond(limit) })
+}
+
 // Report compares the clock of this node, self, with those of the validators in
 // set. What is known of peers outside the set is forgotten.
 func (c *Comparer) Report(self ids.NodeID, set []Stake, now time.Time) Report {

@@ -62,6 +62,9 @@ func TestOneWrongClockIsFoundByItselfAndByOthers(t *testing.T) {
 			if r.Own.Ahead != 0 {
 				t.Errorf("another's clock %s ahead: own offset = %+v, want 0", wrong, r.Own)
 			}
+			if got, want := len(r.Wrong(100*ms)), min(1, int(wrong.Abs()/(110*ms))); got != want {
+				t.Errorf("another's clock %s ahead: %d clocks are wrong, want %d", wrong, got, want)
+			}
 			for _, p := range r.Peers {
 				if want := p.ID == id(0); (p.Ahead == wrong) != want {
 					t.Errorf("offset of %s = %+v, want %s for %s only", p.ID, p, wrong, id(0))

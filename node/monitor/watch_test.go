@@ -1,0 +1,133 @@
+package monitor
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/ava-labs/avalanchego/ids"
+
+	"github.com/pars-network/pars/evm/peerclock"
+)
+
+// watched is a Watcher with what it wrote.
+type watched struct {
+	*Watcher
+	text bytes.Buffer
+	now  time.Time
+}
+
+func newWatched() *watched {
+	w := &watched{now: time.Unix(1, 0)}
+	w.Watcher = NewWatcher(slog.New(slog.NewTextHandler(&w.text, nil)))
+	return w
+}
+
+// see notes f every second for so long, and returns the lines that were written.
+func (w *watched) see(f Facts, seconds int) []string {
+	for range seconds {
+		w.now = w.now.Add(time.Second)
+		w.Note(f, w.now)
+	}
+	text := strings.TrimSpace(w.text.String())
+	w.text.Reset()
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
+}
+
+func TestWatcherNamesTroublesOnceWhenTheyBeginAndEnd(t *testing.T) {
+	far := ids.NodeID{7}
+	offset := func(d time.Duration) peerclock.Offset {
+		return peerclock.Offset{ID: far, Ahead: d, Doubt: 10 * time.Millisecond}
+	}
+	const limit = 100 * time.Millisecond
+	for _, c := range []struct {
+		name   string
+		change func(*Facts)
+		begins []string // a line each, with this text
+		ends   []string
+	}{
+		{"nothing", func(*Facts) {}, nil, nil},
+		{
+			"a validator that is not connected",
+			func(f *Facts) { f.Stake.Missing = []Missing{{ID: "NodeID-A"}} },
+			[]string{`level=WARN msg="a validator is not connected" node=NodeID-A`},
+			[]string{`level=INFO msg="the validator is heard again" after=10s node=NodeID-A`},
+		},
+		{
+			"a frozen one",
+			func(f *Facts) { f.Stake.Missing = []Missing{{ID: "NodeID-A", Silent: 12 * time.Second}} },
+			[]string{`connected and silent: it hangs, or the network between is cut" node=NodeID-A`},
+			[]string{"heard again"},
+		},
+		{
+			"a partition without a quorum",
+			func(f *Facts) {
+				f.Stake.Heard = 69
+				f.Stake.Missing = []Missing{{ID: "NodeID-A"}, {ID: "NodeID-B", Silent: time.Minute}}
+			},
+			[]string{"node=NodeID-A", "node=NodeID-B", `level=ERROR msg="too few validators are heard to decide: no block is accepted until more are back" heard=69 of=100 want=0.7 missing="NodeID-A (not connected), NodeID-B (silent for 1m0s)"`},
+			[]string{"node=NodeID-A", "node=NodeID-B", "enough validators are heard"},
+		},
+		{
+			"a halt",
+			func(f *Facts) { f.Chain.Since = readyAfter + time.Second },
+			[]string{`level=ERROR msg="the chain has halted: no block is accepted though a heartbeat is due" height=7 since=21s`},
+			[]string{`msg="the chain goes on" after=10s height=7`},
+		},
+		{
+			"this node's clock",
+			func(f *Facts) { f.Clock = &Clock{peerclock.Report{Own: offset(-300 * time.Millisecond)}, limit} },
+			[]string{"level=ERROR msg=\"this node's clock is wrong: it is 300ms behind the other validators' clocks, give or take 10ms; set it, and keep it right with NTP\" ahead=-300ms"},
+			[]string{"this node's clock is right again"},
+		},
+		{
+			"another's clock",
+			func(f *Facts) {
+				f.Clock = &Clock{peerclock.Report{Peers: []peerclock.Offset{offset(5 * time.Second)}}, limit}
+			},
+			[]string{`level=WARN msg="the clock of a validator is wrong: it is 5s ahead of the other validators' clocks, give or take 10ms" node=` + far.String()},
+			[]string{"clock is right again, or no longer known\" after=10s node=" + far.String()},
+		},
+		{
+			"clocks within the limit",
+			func(f *Facts) {
+				f.Clock = &Clock{peerclock.Report{Own: offset(110 * time.Millisecond), Peers: []peerclock.Offset{offset(-80 * time.Millisecond)}}, limit}
+			},
+			nil, nil,
+		},
+		{"a node that starts", func(f *Facts) { f.Stage, f.Stake.Heard = Starting, 0 }, nil, nil},
+		{"one that catches up", func(f *Facts) { f.Chain.Bootstrapped, f.Stake.Heard = false, 0 }, nil, nil},
+		{"validators that are not known", func(f *Facts) { f.Stake = &Stake{Err: errors.New("closed")} }, nil, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			check := func(when string, lines, want []string) {
+				t.Helper()
+				if len(lines) != len(want) {
+					t.Fatalf("%s: %q, want %d lines", when, lines, len(want))
+				}
+				for i := range want {
+					if !strings.Contains(lines[i], want[i]) {
+						t.Errorf("%s: %q, want %q in it", when, lines[i], want[i])
+					}
+				}
+			}
+			w := newWatched()
+			bad := good()
+			c.change(&bad)
+			check("before", w.see(good(), 3), nil)
+			check("for a moment", w.see(bad, int(tellAfter/time.Second)), nil)
+			check("after it", w.see(good(), 5), nil)
+			check("lasting", w.see(bad, 10), c.begins)
+			check("at its end", w.see(good(), 5), c.ends)
+			if len(w.since)+len(w.told) != 0 {
+				t.Errorf("%d and %d troubles are remembered, want none", len(w.since), len(w.told))
+			}
+		})
+	}
+}
