@@ -111,7 +111,7 @@ func chainFacts(vm *chain.VM) *monitor.Chain {
 	if !ok {
 		return nil
 	}
-	return &monitor.Chain{Height: h.Height, Bootstrapped: h.Normal, Since: time.Duration(h.SinceMs) * time.Millisecond, Stuck: stuck}
+	return &monitor.Chain{Height: h.Height, Bootstrapped: h.Normal, Since: time.Duration(h.SinceMs) * time.Millisecond, Stuck: stuck, Pending: h.Pending}
 }
 
 // silentAfter is how long a connected validator may say nothing before it counts

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/big"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"github.com/ava-labs/libevm/core/types"
 	"github.com/ava-labs/libevm/crypto"
 	"github.com/ava-labs/libevm/ethclient"
+	"github.com/ava-labs/libevm/rpc"
 
 	"github.com/pars-network/pars/internal/testutil"
 	"github.com/pars-network/pars/node"
@@ -151,7 +153,7 @@ func (n *network) awaitReady(i int) {
 	if b.NodeID != p.info.NodeID {
 		n.t.Fatalf("%s came back as %s, want %s", p.name, b.NodeID, p.info.NodeID)
 	}
-	p.info.PID = b.PID
+	p.info.PID, p.info.Metrics = b.PID, b.Metrics
 	p.setDown(false)
 }
 
@@ -389,14 +391,34 @@ func (n *network) agree() {
 			n.t.Fatalf("balance after block %d is %v at %s and %v at %s", top, got, p.name, balance, up[0].name)
 		}
 	}
-	for tx, block := range receipts {
-		for _, p := range up {
-			r, err := p.client.TransactionReceipt(ctx, tx)
-			if err != nil || r.BlockHash != block.hash {
-				n.t.Fatalf("receipt of %s at %s = %+v, %v, want the one a user was shown, in block %d, %s", tx, p.name, r, err, block.number, block.hash)
-			}
-		}
+	for _, p := range up {
+		n.checkReceipts(ctx, p, receipts)
 	}
 	n.t.Logf("%d nodes agree on blocks %d to %d and on %d receipts that users were shown", len(up), n.seen.checked+1, top, len(receipts))
 	n.seen.checked = top
+	n.bounded()
+}
+
+// batch is how many receipts are asked for at once: half of what a node answers.
+const batch = 500
+
+// checkReceipts checks that p has every receipt in the block in which a user saw
+// it.
+func (n *network) checkReceipts(ctx context.Context, p *peer, receipts map[common.Hash]place) {
+	n.t.Helper()
+	for txs := range slices.Chunk(slices.Collect(maps.Keys(receipts)), batch) {
+		asked := make([]rpc.BatchElem, len(txs))
+		got := make([]*types.Receipt, len(txs))
+		for i, tx := range txs {
+			asked[i] = rpc.BatchElem{Method: "eth_getTransactionReceipt", Args: []any{tx}, Result: &got[i]}
+		}
+		if err := p.client.Client().BatchCallContext(ctx, asked); err != nil {
+			n.t.Fatalf("receipts of %s: %v", p.name, err)
+		}
+		for i, tx := range txs {
+			if want := receipts[tx]; asked[i].Error != nil || got[i] == nil || got[i].BlockHash != want.hash {
+				n.t.Fatalf("receipt of %s at %s = %+v, %v, want the one a user was shown, in block %d, %s", tx, p.name, got[i], asked[i].Error, want.number, want.hash)
+			}
+		}
+	}
 }

@@ -137,10 +137,11 @@ port = %d
 port = %d
 
 [metrics]
+addr = %q
 port = 0
 
 [session]
 enable = false
 `, i+1, f.path, f.home(i)+"/"+settingsFile, quote(f.home(i)), quote(f.file(genesisFile)), strings.Join(peers, ", "),
-		at.addr, at.http, at.addr, at.staking, at.api), nil
+		at.addr, at.http, at.addr, at.staking, at.api, at.addr), nil
 }

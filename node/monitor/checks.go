@@ -46,6 +46,8 @@ type Chain struct {
 	Since time.Duration
 	// Stuck is the chain's own verdict that it has come to a halt, or nil.
 	Stuck error
+	// Pending is how many executable transactions wait.
+	Pending int
 }
 
 // Missing is a validator that a node doesn't hear.

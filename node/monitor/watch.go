@@ -19,7 +19,21 @@ type Watcher struct {
 	log   *slog.Logger
 	since map[trouble]time.Time // when it began, of what is wrong now
 	told  map[trouble]bool
+	busy  []glance // since when transactions have waited all the time, oldest first
 }
+
+// glance is how far the chain was.
+type glance struct {
+	at     time.Time
+	height uint64
+}
+
+// A chain is slow if, over slowTime in which transactions waited all the time,
+// blocks came slowGap apart on average. The best gap is 0.4 s.
+const (
+	slowTime = 30 * time.Second
+	slowGap  = 2 * time.Second
+)
 
 // trouble is something that can be wrong, of whom.
 type trouble struct {
@@ -33,6 +47,7 @@ const (
 	missing kind = iota
 	noQuorum
 	halted
+	slow
 	ownClock
 	otherClock
 )
@@ -66,6 +81,9 @@ func (w *Watcher) Note(f Facts, now time.Time) {
 	}
 	if c := f.Chain; c.Since > readyAfter {
 		begin(trouble{kind: halted}, slog.LevelError, "the chain has halted: no block is accepted though a heartbeat is due", "height", c.Height, "since", c.Since.Round(time.Second))
+	} else if blocks, over := w.pace(*c, now); over >= slowTime && time.Duration(blocks)*slowGap < over {
+		begin(trouble{kind: slow}, slog.LevelWarn, "blocks come slowly though transactions wait: the network loses or delays messages, validators are gone, or processors are busy",
+			"blocks", blocks, "in", over.Round(time.Second), "pending", c.Pending)
 	}
 	if c := f.Clock; c != nil {
 		if c.wrong() {
@@ -77,6 +95,21 @@ func (w *Watcher) Note(f Facts, now time.Time) {
 		}
 	}
 	w.compare(f, found, now)
+}
+
+// pace returns how many blocks were accepted over how long, at most a little more
+// than slowTime, in which transactions waited all the time.
+func (w *Watcher) pace(c Chain, now time.Time) (blocks uint64, over time.Duration) {
+	if c.Pending == 0 {
+		w.busy = w.busy[:0]
+		return 0, 0
+	}
+	w.busy = append(w.busy, glance{now, c.Height})
+	// The oldest stays until the one after it is old enough.
+	for len(w.busy) > 1 && now.Sub(w.busy[1].at) >= slowTime {
+		w.busy = slices.Delete(w.busy, 0, 1)
+	}
+	return c.Height - w.busy[0].height, now.Sub(w.busy[0].at)
 }
 
 // compare logs what is new in found, and what is there no more.
@@ -116,6 +149,8 @@ func (w *Watcher) over(t trouble, f Facts, lasted time.Duration) {
 		w.log.Info("enough validators are heard to decide", args...)
 	case halted:
 		w.log.Info("the chain goes on", append(args, "height", f.Chain.Height)...)
+	case slow:
+		w.log.Info("blocks come at their pace again", args...)
 	case ownClock:
 		w.log.Info("this node's clock is right again", args...)
 	case otherClock:

@@ -40,6 +40,42 @@ func (w *watched) see(f Facts, seconds int) []string {
 	return strings.Split(text, "\n")
 }
 
+func TestWatcherNamesASlowChain(t *testing.T) {
+	w := newWatched()
+	f := good()
+	f.Chain.Pending = 5
+	// go on for some seconds with a block every so many of them.
+	run := func(seconds, each int) (lines []string) {
+		for i := range seconds {
+			if i%each == 0 {
+				f.Chain.Height++
+			}
+			lines = append(lines, w.see(f, 1)...)
+		}
+		return lines
+	}
+	if got := run(60, 1); len(got) != 0 {
+		t.Errorf("a block a second: %q, want nothing", got)
+	}
+	got := run(60, 7)
+	if len(got) != 1 || !strings.Contains(got[0], "level=WARN msg=\"blocks come slowly though transactions wait") || !strings.Contains(got[0], "in=30s pending=5") {
+		t.Errorf("a block every 7s: %q, want one line", got)
+	}
+	if got := run(60, 1); len(got) != 1 || !strings.Contains(got[0], "at their pace again") {
+		t.Errorf("a block a second again: %q, want one line", got)
+	}
+	run(20, 7)
+	f.Chain.Pending = 0
+	run(1, 1)
+	f.Chain.Pending = 5
+	if got := run(25, 7); len(got) != 0 {
+		t.Errorf("slow for less than %s since there was no work: %q, want nothing", slowTime, got)
+	}
+	if len(w.busy) > 40 {
+		t.Errorf("%d looks are remembered, want at most 40", len(w.busy))
+	}
+}
+
 func TestWatcherNamesTroublesOnceWhenTheyBeginAndEnd(t *testing.T) {
 	far := ids.NodeID{7}
 	offset := func(d time.Duration) peerclock.Offset {
