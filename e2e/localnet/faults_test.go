@@ -55,7 +55,7 @@ func TestFiveValidatorsUnderFaults(t *testing.T) {
 	n.checkHalt()
 	n.awaitLog(n.up(), marks, "too few validators are heard to decide", n.nodes[3].info.NodeID, n.nodes[4].info.NodeID)
 	n.awaitReadyz(n.up(), "validators", false, n.nodes[3].info.NodeID+" (not connected)", n.nodes[4].info.NodeID+" (not connected)")
-	n.agree()
+	n.agreeStill()
 	n.restart(3)
 	n.awaitReceipts(20)
 	n.restart(4)

@@ -342,19 +342,30 @@ func (p *peer) head(ctx context.Context) (uint64, error) {
 // receipt a user ever saw.
 func (n *network) agree() {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
-	defer cancel()
 	up := n.up()
 	n.seen.mu.Lock()
-	receipts, top := maps.Clone(n.seen.receipts), n.seen.top
+	top := n.seen.top
 	n.seen.mu.Unlock()
-	for _, p := range up {
-		h, err := p.head(ctx)
-		if err != nil {
-			n.t.Fatalf("head of %s: %v", p.name, err)
-		}
-		top = max(top, h)
-	}
+	n.agreeOn(up, max(top, slices.Max(n.heads(up))))
+}
+
+// agreeStill compares nodes of a network that stands still: one of them may have
+// been the last to decide a block that the others can't decide any more.
+func (n *network) agreeStill() {
+	n.t.Helper()
+	up := n.up()
+	n.agreeOn(up, slices.Min(n.heads(up)))
+}
+
+// agreeOn compares what the nodes have up to block top.
+func (n *network) agreeOn(up []*peer, top uint64) {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
+	defer cancel()
+	n.seen.mu.Lock()
+	receipts := maps.Clone(n.seen.receipts)
+	n.seen.mu.Unlock()
+	maps.DeleteFunc(receipts, func(_ common.Hash, at place) bool { return at.number > top })
 	for _, p := range up {
 		n.until(fmt.Sprintf("%s to have block %d", p.name, top), func() bool {
 			h, err := p.head(ctx)
@@ -395,7 +406,7 @@ func (n *network) agree() {
 		n.checkReceipts(ctx, p, receipts)
 	}
 	n.t.Logf("%d nodes agree on blocks %d to %d and on %d receipts that users were shown", len(up), n.seen.checked+1, top, len(receipts))
-	n.seen.checked = top
+	n.seen.checked = max(n.seen.checked, top)
 	n.bounded()
 }
 

@@ -100,7 +100,10 @@ func (s Stake) names() string {
 
 // reason says how much stake is heard, and who is missing.
 func (s Stake) reason() string {
-	text := fmt.Sprintf("%d of %d units of stake are heard, a decision takes %d/%d", s.Heard, s.Total, s.Num, s.Den)
+	if s.Total == 0 || s.Den == 0 {
+		return "the validators have no stake"
+	}
+	text := fmt.Sprintf("%.4g %% of the stake is heard, a decision takes %.4g %%", 100*float64(s.Heard)/float64(s.Total), 100*float64(s.Num)/float64(s.Den))
 	if len(s.Missing) > 0 {
 		text += "; not heard: " + s.names()
 	}

@@ -39,7 +39,7 @@ func TestHaltNamesWhoIsMissing(t *testing.T) {
 	for i := range 10 {
 		f.Stake.Missing = append(f.Stake.Missing, Missing{ID: fmt.Sprintf("NodeID-%d", i), Silent: 12 * time.Second})
 	}
-	want := "no block was accepted; 60 of 100 units of stake are heard, a decision takes 42/60; not heard: NodeID-0 (silent for 12s), "
+	want := "no block was accepted; 60 % of the stake is heard, a decision takes 70 %; not heard: NodeID-0 (silent for 12s), "
 	if got := Health(f)[1].Reason; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "NodeID-7 (silent for 12s), 2 more") {
 		t.Errorf("reason = %q, want it to begin with %q, and to count those beyond eight", got, want)
 	}
@@ -61,8 +61,8 @@ func TestWhatIsHealthyAndReady(t *testing.T) {
 		{"a stuck chain", func(f *Facts) { f.Chain.Stuck, f.Chain.Since = errors.New("no block"), time.Minute }, false, false, "recent", "1m0s"},
 		{"a slow chain", func(f *Facts) { f.Chain.Since = readyAfter + 1 }, true, false, "recent", "at most 20s"},
 		{"a chain just in time", func(f *Facts) { f.Chain.Since = readyAfter }, true, true, "", ""},
-		{"too little stake", func(f *Facts) { f.Stake.Heard-- }, true, false, "validators", "69 of 100"},
-		{"no stake at all", func(f *Facts) { f.Stake = &Stake{Den: 1} }, true, false, "validators", "0 of 0"},
+		{"too little stake", func(f *Facts) { f.Stake.Heard-- }, true, false, "validators", "69 % of the stake is heard, a decision takes 70 %; 4 peers"},
+		{"no stake at all", func(f *Facts) { f.Stake = &Stake{Den: 1} }, true, false, "validators", "no stake"},
 		{"stake near the limit of its type", func(f *Facts) { f.Stake.Heard, f.Stake.Total = 1<<63, 1<<63 }, true, true, "", ""},
 		{"validators not known", func(f *Facts) { f.Stake = &Stake{Err: errors.New("P-Chain closed")} }, true, false, "validators", "P-Chain closed"},
 		{"a validator missing", func(f *Facts) { f.Stake.Heard, f.Stake.Missing = 69, []Missing{{ID: "NodeID-A"}} }, true, false, "validators", "not heard: NodeID-A (not connected)"},

@@ -76,7 +76,7 @@ func (w *Watcher) Note(f Facts, now time.Time) {
 		}
 		if !s.enough() {
 			begin(trouble{kind: noQuorum}, slog.LevelError, "too few validators are heard to decide: no block is accepted until more are back",
-				"heard", s.Heard, "of", s.Total, "want", float64(s.Num)/float64(s.Den), "missing", s.names())
+				"stake", s.reason())
 		}
 	}
 	if c := f.Chain; c.Since > readyAfter {

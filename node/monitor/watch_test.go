@@ -107,7 +107,7 @@ func TestWatcherNamesTroublesOnceWhenTheyBeginAndEnd(t *testing.T) {
 				f.Stake.Heard = 69
 				f.Stake.Missing = []Missing{{ID: "NodeID-A"}, {ID: "NodeID-B", Silent: time.Minute}}
 			},
-			[]string{"node=NodeID-A", "node=NodeID-B", `level=ERROR msg="too few validators are heard to decide: no block is accepted until more are back" heard=69 of=100 want=0.7 missing="NodeID-A (not connected), NodeID-B (silent for 1m0s)"`},
+			[]string{"node=NodeID-A", "node=NodeID-B", `level=ERROR msg="too few validators are heard to decide: no block is accepted until more are back" stake="69 % of the stake is heard, a decision takes 70 %; not heard: NodeID-A (not connected), NodeID-B (silent for 1m0s)"`},
 			[]string{"node=NodeID-A", "node=NodeID-B", "enough validators are heard"},
 		},
 		{
