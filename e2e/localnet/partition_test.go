@@ -115,7 +115,7 @@ func (n *network) awaitBlocks(p *peer, count uint64, began time.Time, what strin
 		h, err := p.head(n.t.Context())
 		return err == nil && h >= want
 	})
-	n.t.Logf("%s %s after the network healed", what, time.Since(began).Round(time.Millisecond))
+	n.t.Logf("%s: after %s", what, time.Since(began).Round(time.Millisecond))
 }
 
 // awaitCaughtUp waits until p has all blocks that the others have now, and logs

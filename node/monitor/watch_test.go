@@ -117,6 +117,15 @@ func TestWatcherNamesTroublesOnceWhenTheyBeginAndEnd(t *testing.T) {
 			[]string{`msg="the chain goes on" after=10s height=7`},
 		},
 		{
+			"a tie",
+			func(f *Facts) {
+				f.Chain.Since = readyAfter + time.Second
+				f.Stake.Missing = []Missing{{ID: "NodeID-A"}}
+			},
+			[]string{"a validator is not connected", "though enough validators are heard: they may be split evenly"},
+			[]string{"node=NodeID-A", "the chain goes on"},
+		},
+		{
 			"this node's clock",
 			func(f *Facts) { f.Clock = &Clock{peerclock.Report{Own: offset(-300 * time.Millisecond)}, limit} },
 			[]string{"level=ERROR msg=\"this node's clock is wrong: it is 300ms behind the other validators' clocks, give or take 10ms; set it, and keep it right with NTP\" ahead=-300ms"},
