@@ -83,7 +83,7 @@ func (w *Watcher) Note(f Facts, now time.Time) {
 		text := "the chain has halted: no block is accepted though a heartbeat is due"
 		if s := f.Stake; s != nil && s.Err == nil && s.enough() && len(s.Missing) > 0 {
 			// Neither half can sway the other: docs/results/localnet.md.
-			text = "the chain has halted though enough validators are heard: they may be split evenly between two blocks; it goes on by chance after minutes, or at once when a missing validator is back or one of the others is restarted"
+			text = "the chain has halted though enough validators are heard: they may be split evenly between two blocks; it goes on by chance after minutes, or when a missing validator is back"
 		}
 		begin(trouble{kind: halted}, slog.LevelError, text, "height", c.Height, "since", c.Since.Round(time.Second))
 	} else if blocks, over := w.pace(*c, now); over >= slowTime && time.Duration(blocks)*slowGap < over {
