@@ -13,6 +13,10 @@ import (
 // connection that is made anew is nobody's concern.
 const tellAfter = 3 * time.Second
 
+// tellTieAfter is that for a tie: a chain that had halted takes some seconds to go
+// on once enough validators are back.
+const tellTieAfter = 20 * time.Second
+
 // Watcher logs what goes wrong around a node, once when it begins and once when it
 // ends. It is not safe for concurrent use. Use [NewWatcher].
 type Watcher struct {
@@ -47,6 +51,7 @@ const (
 	missing kind = iota
 	noQuorum
 	halted
+	tied // halted with enough validators
 	slow
 	ownClock
 	otherClock
@@ -80,12 +85,12 @@ func (w *Watcher) Note(f Facts, now time.Time) {
 		}
 	}
 	if c := f.Chain; c.Since > readyAfter {
-		text := "the chain has halted: no block is accepted though a heartbeat is due"
+		what, text := halted, "the chain has halted: no block is accepted though a heartbeat is due"
 		if s := f.Stake; s != nil && s.Err == nil && s.enough() && len(s.Missing) > 0 {
 			// Neither half can sway the other: docs/results/localnet.md.
-			text = "the chain has halted though enough validators are heard: they may be split evenly between two blocks; it goes on by chance after minutes, or when a missing validator is back"
+			what, text = tied, "the chain has halted though enough validators are heard: they may be split evenly between two blocks; it goes on by chance after minutes, or when a missing validator is back"
 		}
-		begin(trouble{kind: halted}, slog.LevelError, text, "height", c.Height, "since", c.Since.Round(time.Second))
+		begin(trouble{kind: what}, slog.LevelError, text, "height", c.Height, "since", c.Since.Round(time.Second))
 	} else if blocks, over := w.pace(*c, now); over >= slowTime && time.Duration(blocks)*slowGap < over {
 		begin(trouble{kind: slow}, slog.LevelWarn, "blocks come slowly though transactions wait: the network loses or delays messages, validators are gone, or processors are busy",
 			"blocks", blocks, "in", over.Round(time.Second), "pending", c.Pending)
@@ -124,7 +129,11 @@ func (w *Watcher) compare(f Facts, found map[trouble]func(), now time.Time) {
 		if _, known := w.since[t]; !known {
 			w.since[t] = now
 		}
-		if !w.told[t] && now.Sub(w.since[t]) >= tellAfter {
+		patience := tellAfter
+		if t.kind == tied {
+			patience = tellTieAfter
+		}
+		if !w.told[t] && now.Sub(w.since[t]) >= patience {
 			found[t]()
 			w.told[t] = true
 		}
@@ -152,8 +161,10 @@ func (w *Watcher) over(t trouble, f Facts, lasted time.Duration) {
 		w.log.Info("the validator is heard again", args...)
 	case noQuorum:
 		w.log.Info("enough validators are heard to decide", args...)
-	case halted:
-		w.log.Info("the chain goes on", append(args, "height", f.Chain.Height)...)
+	case halted, tied:
+		if f.Chain.Since <= readyAfter { // else one has become the other
+			w.log.Info("the chain goes on", append(args, "height", f.Chain.Height)...)
+		}
 	case slow:
 		w.log.Info("blocks come at their pace again", args...)
 	case ownClock:

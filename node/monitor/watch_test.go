@@ -40,6 +40,26 @@ func (w *watched) see(f Facts, seconds int) []string {
 	return strings.Split(text, "\n")
 }
 
+func TestWatcherTellsATieFromAHalt(t *testing.T) {
+	w := newWatched()
+	f := good()
+	f.Chain.Since, f.Stake.Heard, f.Stake.Missing = readyAfter+time.Second, 60, []Missing{{ID: "NodeID-A"}, {ID: "NodeID-B"}}
+	if got := strings.Join(w.see(f, 5), "\n"); !strings.Contains(got, "the chain has halted: no block") {
+		t.Errorf("without enough validators: %q, want a halt", got)
+	}
+	f.Stake.Heard, f.Stake.Missing = 80, f.Stake.Missing[:1]
+	if got := strings.Join(w.see(f, 15), "\n"); strings.Contains(got, "though enough") || strings.Contains(got, "goes on\"") {
+		t.Errorf("soon after one is back: %q, want neither a tie nor an end", got)
+	}
+	got := strings.Join(w.see(f, 10), "\n")
+	if !strings.Contains(got, "halted though enough validators are heard") || strings.Contains(got, "goes on\"") {
+		t.Errorf("when one is back and no block comes: %q, want a tie and no end", got)
+	}
+	if got := w.see(good(), 5); !strings.Contains(strings.Join(got, "\n"), "the chain goes on") {
+		t.Errorf("with blocks again: %q, want that the chain goes on", got)
+	}
+}
+
 func TestWatcherNamesASlowChain(t *testing.T) {
 	w := newWatched()
 	f := good()
@@ -115,15 +135,6 @@ func TestWatcherNamesTroublesOnceWhenTheyBeginAndEnd(t *testing.T) {
 			func(f *Facts) { f.Chain.Since = readyAfter + time.Second },
 			[]string{`level=ERROR msg="the chain has halted: no block is accepted though a heartbeat is due" height=7 since=21s`},
 			[]string{`msg="the chain goes on" after=10s height=7`},
-		},
-		{
-			"a tie",
-			func(f *Facts) {
-				f.Chain.Since = readyAfter + time.Second
-				f.Stake.Missing = []Missing{{ID: "NodeID-A"}}
-			},
-			[]string{"a validator is not connected", "though enough validators are heard: they may be split evenly"},
-			[]string{"node=NodeID-A", "the chain goes on"},
 		},
 		{
 			"this node's clock",
