@@ -95,6 +95,29 @@ func TestFiveValidatorsUnderFaults(t *testing.T) {
 	}
 }
 
+// TestAllKilledAgainAndAgain kills all nodes at moments when some have accepted a
+// block and others have not: what one user was shown by one node must be final for
+// all after the start.
+func TestAllKilledAgainAndAgain(t *testing.T) {
+	if !testutil.Full() {
+		t.Skip("takes minutes; PARS_TEST_FULL=1 runs it, and one round of it is always run")
+	}
+	dir := t.TempDir()
+	n := start(t, "--validators", "5", "--datadir", dir)
+	for range 8 {
+		stop := n.traffic()
+		n.awaitReceipts(20)
+		for i := range n.nodes {
+			n.kill(i)
+		}
+		stop()
+		n.holder.Wait(patience)
+		n.run("--datadir", dir)
+		t.Logf("after the start, accepted are %v", n.heads(n.nodes))
+		n.agree()
+	}
+}
+
 // checkHalt checks that no node accepts a block any more, once what was being
 // decided is decided.
 func (n *network) checkHalt() {
