@@ -44,8 +44,11 @@ func TestRestartedNodesProposeAgainWhatTheyPreferred(t *testing.T) {
 		}
 		for _, want := range []*Block{first, second} {
 			b, err := n.BuildBlock(t.Context())
-			if err != nil || b.ID() != want.ID() {
-				t.Fatalf("node %d proposes %v, %v, want again %s at height %d", i+1, b, err, want.ID(), want.Height())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.ID() != want.ID() {
+				t.Fatalf("node %d proposes %s at height %d, want again %s at height %d", i+1, b.ID(), b.Height(), want.ID(), want.Height())
 			}
 			n.verifyAndPrefer(b)
 		}
