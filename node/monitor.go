@@ -11,6 +11,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/pars-network/pars/evm/chain"
+	"github.com/pars-network/pars/evm/peerclock"
 	"github.com/pars-network/pars/node/avalanche"
 	"github.com/pars-network/pars/node/monitor"
 	"github.com/pars-network/pars/params"
@@ -75,22 +77,51 @@ func (n *Node) monitorFacts() monitor.Facts {
 	if vm == nil {
 		return f
 	}
-	f.Chain = chainFacts(*vm)
+	f.Chain, f.Clock = chainFacts(*vm)
 	if e := n.engine.Load(); e != nil {
-		f.Stake = stakeFacts(*vm, len(n.genesis.Validators), e.Connected())
+		f.Stake = stakeFacts(*vm, len(n.genesis.Validators), e.LastHeard(), time.Now())
 	}
 	return f
 }
 
-func chainFacts(c running) *monitor.Chain {
+// watchEvery is how often the node looks for trouble to log.
+const watchEvery = time.Second
+
+// watchOver logs trouble until ctx ends.
+func (n *Node) watchOver(ctx context.Context) {
+	w := monitor.NewWatcher(n.log.With("part", "watch"))
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			w.Note(n.monitorFacts(), now)
+		}
+	}
+}
+
+// chainFacts asks the chain how it is, and how its clock compares; nil for what it
+// doesn't say.
+func chainFacts(c running) (*monitor.Chain, *monitor.Clock) {
 	ctx, cancel := context.WithTimeout(context.Background(), validatorsTime)
 	defer cancel()
 	h, stuck := c.health(ctx)
-	return &monitor.Chain{Height: h.Height, Bootstrapped: h.Normal, Since: time.Duration(h.SinceMs) * time.Millisecond, Stuck: stuck}
+	var clock *monitor.Clock
+	if h.Clocks != nil {
+		clock = &monitor.Clock{Report: *h.Clocks, Limit: chain.ClockLimit}
+	}
+	return &monitor.Chain{Height: h.Height, Bootstrapped: h.Normal, Since: time.Duration(h.SinceMs) * time.Millisecond, Stuck: stuck, Pending: h.Pending}, clock
 }
 
-// stakeFacts adds up the stake of the connected validators and of this node.
-func stakeFacts(c running, genesisValidators int, connected []ids.NodeID) *monitor.Stake {
+// silentAfter is how long a connected validator may say nothing before it counts
+// as missing. All nodes ask each other for the time every 5 s.
+const silentAfter = 2*peerclock.Every + time.Second
+
+// stakeFacts adds up the stake of the validators that were heard lately, and of
+// this node.
+func stakeFacts(c running, genesisValidators int, heard map[ids.NodeID]time.Time, now time.Time) *monitor.Stake {
 	s := &monitor.Stake{}
 	s.Num, s.Den = avalanche.Quorum(genesisValidators)
 	ctx, cancel := context.WithTimeout(context.Background(), validatorsTime)
@@ -100,22 +131,27 @@ func stakeFacts(c running, genesisValidators int, connected []ids.NodeID) *monit
 		s.Err = err
 		return s
 	}
-	reached := map[ids.NodeID]bool{c.id(): true}
-	for _, id := range connected {
-		reached[id] = true
-	}
+	heard[c.id()] = now
 	for _, v := range set.All() {
 		s.Total += v.Weight
-		if reached[v.NodeID] {
-			s.Connected += v.Weight
+		last, connected := heard[v.NodeID]
+		switch silent := now.Sub(last); {
+		case !connected:
+			s.Missing = append(s.Missing, monitor.Missing{ID: v.NodeID.String()})
+		case silent > silentAfter:
+			s.Missing = append(s.Missing, monitor.Missing{ID: v.NodeID.String(), Silent: silent})
+		default:
+			s.Heard += v.Weight
 		}
 	}
 	return s
 }
 
 var (
-	checkDesc = prometheus.NewDesc("pars_node_check", "1 if the check of /healthz or /readyz passes.", []string{"endpoint", "check"}, nil)
-	stakeDesc = prometheus.NewDesc("pars_node_stake_connected_ratio", "Share of the validators' stake that is connected, this node's own included.", nil, nil)
+	checkDesc   = prometheus.NewDesc("pars_node_check", "1 if the check of /healthz or /readyz passes.", []string{"endpoint", "check"}, nil)
+	stakeDesc   = prometheus.NewDesc("pars_node_stake_connected_ratio", "Share of the validators' stake that is connected and not silent, this node's own included.", nil, nil)
+	missingDesc = prometheus.NewDesc("pars_node_validators_missing", "Validators that this node does not hear.", nil, nil)
+	silentDesc  = prometheus.NewDesc("pars_node_validator_silent_seconds", "How long each of those has said nothing though it is connected, 0 if it is not connected; no series for the others.", []string{"node"}, nil)
 )
 
 // checkCollector shows the health checks as metrics.
@@ -125,6 +161,8 @@ type checkCollector struct{ n *Node }
 func (checkCollector) Describe(to chan<- *prometheus.Desc) {
 	to <- checkDesc
 	to <- stakeDesc
+	to <- missingDesc
+	to <- silentDesc
 }
 
 // Collect implements [prometheus.Collector].
@@ -140,7 +178,11 @@ func (c checkCollector) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 	if f.Stake != nil && f.Stake.Total > 0 {
-		to <- prometheus.MustNewConstMetric(stakeDesc, prometheus.GaugeValue, float64(f.Stake.Connected)/float64(f.Stake.Total))
+		to <- prometheus.MustNewConstMetric(stakeDesc, prometheus.GaugeValue, float64(f.Stake.Heard)/float64(f.Stake.Total))
+		to <- prometheus.MustNewConstMetric(missingDesc, prometheus.GaugeValue, float64(len(f.Stake.Missing)))
+		for _, m := range f.Stake.Missing {
+			to <- prometheus.MustNewConstMetric(silentDesc, prometheus.GaugeValue, m.Silent.Seconds(), m.ID)
+		}
 	}
 }
 

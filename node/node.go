@@ -79,6 +79,7 @@ type Node struct {
 	session  *daemon.Daemon
 	unsocket func() error
 	cancel   context.CancelFunc
+	unwatch  func() // ends the log of troubles; nil before it begins
 
 	ready    chan struct{}
 	failed   chan error // the first failure while running
@@ -146,6 +147,10 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if err := n.startEngine(at, files, factory); err != nil {
 		return nil, err
 	}
+	watching, unwatch := context.WithCancel(life)
+	var watched sync.WaitGroup
+	watched.Go(func() { n.watchOver(watching) })
+	n.unwatch = func() { unwatch(); watched.Wait() }
 	return n, nil
 }
 
@@ -480,6 +485,9 @@ func (n *Node) Stop() error {
 func (n *Node) stop() error {
 	n.stopping.Store(true)
 	var errs []error
+	if n.unwatch != nil {
+		n.unwatch()
+	}
 	n.closeRPC()
 	if e := n.engine.Load(); e != nil {
 		e.Stop()

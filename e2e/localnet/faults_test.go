@@ -28,18 +28,23 @@ func TestFiveValidatorsUnderFaults(t *testing.T) {
 	n.agree()
 
 	t.Log("one is killed and comes back")
+	marks := n.marks()
 	n.kill(1)
+	n.awaitLog(n.up(), marks, "a validator is not connected", n.nodes[1].info.NodeID)
+	n.awaitMetric(n.up(), is(1), "pars_node_validators_missing")
 	n.until("the holder to name the dead", func() bool {
 		return strings.Contains(n.holder.Stderr(), "node2 signal: killed; its log ends with: ")
 	})
 	n.awaitReceipts(20)
 	n.restart(1)
 	n.awaitReceipts(10)
+	n.awaitLog([]*peer{n.nodes[0], n.nodes[2]}, marks, "the validator is heard again", n.nodes[1].info.NodeID)
 	n.agree()
 
 	t.Log("one is frozen and thaws")
 	n.freeze(2)
 	n.awaitReceipts(20)
+	n.awaitLog(n.up(), marks, "a validator is connected and silent", n.nodes[2].info.NodeID)
 	n.thaw(2)
 	n.awaitReceipts(10)
 	n.agree()
@@ -48,10 +53,19 @@ func TestFiveValidatorsUnderFaults(t *testing.T) {
 	n.kill(3)
 	n.kill(4)
 	n.checkHalt()
-	n.agree()
+	n.awaitLog(n.up(), marks, "too few validators are heard to decide", n.nodes[3].info.NodeID, n.nodes[4].info.NodeID)
+	n.awaitReadyz(n.up(), "validators", false, n.nodes[3].info.NodeID+" (not connected)", n.nodes[4].info.NodeID+" (not connected)")
+	n.agreeStill()
+	marks = n.marks()
 	n.restart(3)
-	n.awaitReceipts(20)
+	want := n.seen.count() + 20
+	tied := func() bool { return hasLine(n.nodes[0].log()[marks[n.nodes[0]]:], []string{theTie}) }
+	n.awaitEither(func() bool { return n.seen.count() >= want }, tied)
+	if tied() {
+		t.Log("the four are split two against two, which TestTieEndsWhenTheFifthIsBack is about: the fifth comes back too")
+	}
 	n.restart(4)
+	n.awaitReceipts(20)
 	n.agree()
 
 	t.Log("one loses everything but its keys")
@@ -78,6 +92,29 @@ func TestFiveValidatorsUnderFaults(t *testing.T) {
 	n.agree()
 	if code, took := n.holder.Terminate(); code != 0 {
 		t.Errorf("exit code after SIGTERM = %d after %s, want 0", code, took)
+	}
+}
+
+// TestAllKilledAgainAndAgain kills all nodes at moments when some have accepted a
+// block and others have not: what one user was shown by one node must be final for
+// all after the start.
+func TestAllKilledAgainAndAgain(t *testing.T) {
+	if !testutil.Full() {
+		t.Skip("takes minutes; PARS_TEST_FULL=1 runs it, and one round of it is always run")
+	}
+	dir := t.TempDir()
+	n := start(t, "--validators", "5", "--datadir", dir)
+	for range 8 {
+		stop := n.traffic()
+		n.awaitReceipts(20)
+		for i := range n.nodes {
+			n.kill(i)
+		}
+		stop()
+		n.holder.Wait(patience)
+		n.run("--datadir", dir)
+		t.Logf("after the start, accepted are %v", n.heads(n.nodes))
+		n.agree()
 	}
 }
 
@@ -143,6 +180,7 @@ func TestFrozenForLongerThanStatesLast(t *testing.T) {
 		h, err := n.nodes[0].head(t.Context())
 		return err == nil && h >= began+140
 	})
+	n.bounded()
 	n.thaw(2)
 	n.awaitReceipts(20)
 	n.agree()
@@ -159,6 +197,7 @@ func TestLossyLinks(t *testing.T) {
 	n := start(t, "--validators", "5", "--delay", "100ms", "--loss", "30")
 	stop := n.traffic()
 	n.awaitReceipts(30)
+	n.awaitLog(n.nodes, nil, "blocks come slowly though transactions wait")
 	n.agree()
 	stop()
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/big"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"github.com/ava-labs/libevm/core/types"
 	"github.com/ava-labs/libevm/crypto"
 	"github.com/ava-labs/libevm/ethclient"
+	"github.com/ava-labs/libevm/rpc"
 
 	"github.com/pars-network/pars/internal/testutil"
 	"github.com/pars-network/pars/node"
@@ -135,7 +137,14 @@ func (n *network) thaw(i int) {
 // waits until it takes transactions.
 func (n *network) spawn(i int) {
 	n.t.Helper()
-	n.nodes[i].alone = testutil.Start(n.t, testutil.Build(n.t, "parsd"), "run", "--json", "--config", n.nodes[i].info.Config)
+	parsd := testutil.Build(n.t, "parsd")
+	args := append(strings.Fields(n.nodes[i].info.Again), "--json")
+	for j := range args {
+		if args[j] == "parsd" { // not the first in a namespace
+			args[j] = parsd
+		}
+	}
+	n.nodes[i].alone = testutil.Start(n.t, args[0], args[1:]...)
 }
 
 func (n *network) awaitReady(i int) {
@@ -146,7 +155,7 @@ func (n *network) awaitReady(i int) {
 	if b.NodeID != p.info.NodeID {
 		n.t.Fatalf("%s came back as %s, want %s", p.name, b.NodeID, p.info.NodeID)
 	}
-	p.info.PID = b.PID
+	p.info.PID, p.info.Metrics = b.PID, b.Metrics
 	p.setDown(false)
 }
 
@@ -335,19 +344,30 @@ func (p *peer) head(ctx context.Context) (uint64, error) {
 // receipt a user ever saw.
 func (n *network) agree() {
 	n.t.Helper()
-	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
-	defer cancel()
 	up := n.up()
 	n.seen.mu.Lock()
-	receipts, top := maps.Clone(n.seen.receipts), n.seen.top
+	top := n.seen.top
 	n.seen.mu.Unlock()
-	for _, p := range up {
-		h, err := p.head(ctx)
-		if err != nil {
-			n.t.Fatalf("head of %s: %v", p.name, err)
-		}
-		top = max(top, h)
-	}
+	n.agreeOn(up, max(top, slices.Max(n.heads(up))))
+}
+
+// agreeStill compares nodes of a network that stands still: one of them may have
+// been the last to decide a block that the others can't decide any more.
+func (n *network) agreeStill() {
+	n.t.Helper()
+	up := n.up()
+	n.agreeOn(up, slices.Min(n.heads(up)))
+}
+
+// agreeOn compares what the nodes have up to block top.
+func (n *network) agreeOn(up []*peer, top uint64) {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), patience)
+	defer cancel()
+	n.seen.mu.Lock()
+	receipts := maps.Clone(n.seen.receipts)
+	n.seen.mu.Unlock()
+	maps.DeleteFunc(receipts, func(_ common.Hash, at place) bool { return at.number > top })
 	for _, p := range up {
 		n.until(fmt.Sprintf("%s to have block %d", p.name, top), func() bool {
 			h, err := p.head(ctx)
@@ -384,14 +404,34 @@ func (n *network) agree() {
 			n.t.Fatalf("balance after block %d is %v at %s and %v at %s", top, got, p.name, balance, up[0].name)
 		}
 	}
-	for tx, block := range receipts {
-		for _, p := range up {
-			r, err := p.client.TransactionReceipt(ctx, tx)
-			if err != nil || r.BlockHash != block.hash {
-				n.t.Fatalf("receipt of %s at %s = %+v, %v, want the one a user was shown, in block %d, %s", tx, p.name, r, err, block.number, block.hash)
+	for _, p := range up {
+		n.checkReceipts(ctx, p, receipts)
+	}
+	n.t.Logf("%d nodes agree on blocks %d to %d and on %d receipts that users were shown", len(up), n.seen.checked+1, top, len(receipts))
+	n.seen.checked = max(n.seen.checked, top)
+	n.bounded()
+}
+
+// batch is how many receipts are asked for at once: half of what a node answers.
+const batch = 500
+
+// checkReceipts checks that p has every receipt in the block in which a user saw
+// it.
+func (n *network) checkReceipts(ctx context.Context, p *peer, receipts map[common.Hash]place) {
+	n.t.Helper()
+	for txs := range slices.Chunk(slices.Collect(maps.Keys(receipts)), batch) {
+		asked := make([]rpc.BatchElem, len(txs))
+		got := make([]*types.Receipt, len(txs))
+		for i, tx := range txs {
+			asked[i] = rpc.BatchElem{Method: "eth_getTransactionReceipt", Args: []any{tx}, Result: &got[i]}
+		}
+		if err := p.client.Client().BatchCallContext(ctx, asked); err != nil {
+			n.t.Fatalf("receipts of %s: %v", p.name, err)
+		}
+		for i, tx := range txs {
+			if want := receipts[tx]; asked[i].Error != nil || got[i] == nil || got[i].BlockHash != want.hash {
+				n.t.Fatalf("receipt of %s at %s = %+v, %v, want the one a user was shown, in block %d, %s", tx, p.name, got[i], asked[i].Error, want.number, want.hash)
 			}
 		}
 	}
-	n.t.Logf("%d nodes agree on blocks %d to %d and on %d receipts that users were shown", len(up), n.seen.checked+1, top, len(receipts))
-	n.seen.checked = top
 }

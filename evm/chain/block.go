@@ -238,6 +238,7 @@ func (vm *VM) afterAccept(ctx context.Context, parent *types.Header, b *Block, t
 	if vm.preferred.Number.Cmp(b.header.Number) < 0 {
 		vm.preferred = b.header
 	}
+	vm.forgetRecalled(b.Height())
 	above := vm.normal && b.Height() > vm.startTip
 	vm.mu.Unlock()
 
@@ -302,14 +303,24 @@ func (vm *VM) GetBlock(_ context.Context, id ids.ID) (snowman.Block, error) {
 // SetPreference tells on which block to build.
 func (vm *VM) SetPreference(_ context.Context, id ids.ID) error {
 	vm.mu.Lock()
-	defer vm.mu.Unlock()
+	before := vm.preferred
 	switch b, ok := vm.processing[id]; {
 	case ok:
 		vm.preferred = b.header
 	case id == ids.ID(vm.accepted.Hash()):
 		vm.preferred = vm.accepted
 	default:
+		vm.mu.Unlock()
 		return fmt.Errorf("preferring %s: %w", id, ErrNotVerified)
+	}
+	undecided := vm.preferred != vm.accepted
+	vm.mu.Unlock()
+	// The engine calls this before it answers with the preference. What is
+	// accepted is known without it.
+	if undecided && common.Hash(id) != before.Hash() {
+		if err := vm.writePreferred(common.Hash(id)); err != nil {
+			return err
+		}
 	}
 	vm.stir()
 	return nil

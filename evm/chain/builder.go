@@ -76,6 +76,9 @@ func (vm *VM) build(ctx context.Context) (*Block, error) {
 	if !normal {
 		return nil, fmt.Errorf("%w: the node has not caught up", ErrNotDue)
 	}
+	if b, err := vm.takeRecalled(parent.Hash()); b != nil || err != nil {
+		return b, err
+	}
 	rank, of, err := vm.rankOn(ctx, parent)
 	if err != nil {
 		return nil, err

@@ -89,7 +89,8 @@ func (s poolSet) Iterate(f func(*gossipTx) bool) {
 	s.vm.poolTransactions(func(tx *types.Transaction) bool { return f(&gossipTx{tx: tx}) })
 }
 
-// startGossip joins the network and starts pushing and pulling. What the journal
+// startGossip joins the network and starts pushing, pulling and asking for the
+// time. What the journal
 // brought back is pushed again.
 func (vm *VM) startGossip(sender snowcommon.AppSender) error {
 	registry := prometheus.NewRegistry()
@@ -118,6 +119,10 @@ func (vm *VM) startGossip(sender snowcommon.AppSender) error {
 	if err := network.AddHandler(p2p.TxGossipHandlerID, handler); err != nil {
 		return fmt.Errorf("starting gossip: %w", err)
 	}
+	asker, err := vm.openClocks(network)
+	if err != nil {
+		return err
+	}
 	vm.AppHandler, vm.Connector = network, network
 	vm.gossip = &gossiper{set: set, push: push}
 	vm.poolTransactions(func(tx *types.Transaction) bool {
@@ -129,6 +134,7 @@ func (vm *VM) startGossip(sender snowcommon.AppSender) error {
 	var running sync.WaitGroup
 	running.Go(func() { gossip.Every(ctx, vm.sctx.Log, push, pushEvery) })
 	running.Go(func() { gossip.Every(ctx, vm.sctx.Log, pull, pullEvery) })
+	running.Go(func() { vm.compareClocks(ctx, asker) })
 	vm.closers = append(vm.closers, func() error {
 		stop()
 		running.Wait()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pars-network/pars/evm/peerclock"
 	"github.com/pars-network/pars/params"
 )
 
@@ -25,11 +26,14 @@ type Health struct {
 	Queued  int   `json:"queuedTransactions"`
 	// Guarded says that this node may propose.
 	Guarded bool `json:"guarded"`
+	// Clocks compares this node's clock with the validators'; nil where it is not
+	// known who they are.
+	Clocks *peerclock.Report `json:"clocks,omitempty"`
 }
 
 // HealthCheck returns a [Health], and an error if no block was accepted for
 // three heartbeats: a heartbeat is always due, so that is a chain at a halt.
-func (vm *VM) HealthCheck(context.Context) (any, error) {
+func (vm *VM) HealthCheck(ctx context.Context) (any, error) {
 	pending, queued := vm.pool.Stats()
 	vm.mu.Lock()
 	since := vm.Clock.Now().Sub(vm.acceptedAt)
@@ -38,6 +42,9 @@ func (vm *VM) HealthCheck(context.Context) (any, error) {
 		SinceMs: since.Milliseconds(), Pending: pending, Queued: queued, Guarded: vm.guard.trusted(),
 	}
 	vm.mu.Unlock()
+	if r, err := vm.Clocks(ctx); err == nil {
+		h.Clocks = &r
+	}
 	if h.Normal && since > stallAfter {
 		return h, fmt.Errorf("no block was accepted for %s though %d transactions and a heartbeat are due; %d blocks are undecided: check the connections to the other validators and this node's clock", since.Round(time.Second), pending, h.Processing)
 	}

@@ -17,6 +17,7 @@ type metrics struct {
 	registry *prometheus.Registry
 
 	built, rejected, equivocations, reissued prometheus.Counter
+	recalled                                 prometheus.Counter
 	buildFailed, verifyFailed                *prometheus.CounterVec
 	height, replayed, timestamp              prometheus.Gauge
 	baseFee, blockGas, gasLimit              prometheus.Gauge
@@ -60,6 +61,7 @@ func newMetrics(to avametrics.MultiGatherer) (*metrics, error) {
 	}
 	m.built = counter("blocks_built_total", "Blocks this node built and sealed.")
 	m.reissued = counter("blocks_reissued_total", "Sealed blocks this node sent again from its guard.")
+	m.recalled = counter("blocks_recalled_total", "Undecided blocks, preferred before a restart, that this node proposed again.")
 	m.rejected = counter("blocks_rejected_total", "Verified blocks that consensus rejected.")
 	m.equivocations = counter("equivocations_total", "Proofs of a proposer that sealed two blocks on one parent.")
 	m.txs = counter("transactions_total", "Transactions in accepted blocks.")

@@ -40,6 +40,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/pars-network/pars/evm/engine"
+	"github.com/pars-network/pars/evm/peerclock"
 	"github.com/pars-network/pars/params"
 )
 
@@ -82,6 +83,7 @@ type VM struct {
 	sets    *validatorSets
 	early   earlyCache
 	proof   *evidence
+	clocks  *peerclock.Comparer
 	metrics *metrics
 	// sinceGas is the accepted gas whose state is not on disk. Only Initialize
 	// and Accept touch it.
@@ -97,6 +99,7 @@ type VM struct {
 	accepted   *types.Header
 	acceptedAt time.Time // when this process accepted last, or entered normal operation
 	preferred  *types.Header
+	recalled   recollection
 	processing map[ids.ID]*Block // verified, not decided
 	normal     bool
 	startTip   uint64      // accepted height on entering normal operation
@@ -139,6 +142,9 @@ func (vm *VM) Initialize(_ context.Context, sctx *snow.Context, _ database.Datab
 		return err
 	}
 	if err := vm.openChain(spec); err != nil {
+		return err
+	}
+	if err := vm.recall(); err != nil {
 		return err
 	}
 	if vm.guard, err = openGuard(vm.config.GuardDir, sctx.ChainID); err != nil {

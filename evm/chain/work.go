@@ -61,6 +61,7 @@ func (vm *VM) nextBuild(ctx context.Context) (ready bool, at time.Time, err erro
 	vm.mu.Lock()
 	normal, parent, retryAt := vm.normal, vm.preferred, vm.retryAt
 	work := vm.workOn == parent.Hash()
+	_, recalled := vm.recalled[parent.Hash()]
 	vm.mu.Unlock()
 	if !normal {
 		return false, never, nil
@@ -71,6 +72,9 @@ func (vm *VM) nextBuild(ctx context.Context) (ready bool, at time.Time, err erro
 	}
 	if err != nil {
 		return false, never, err
+	}
+	if recalled { // nothing to seal, so neither turn nor guard matter
+		return true, time.Time{}, nil
 	}
 	if !vm.guard.trusted() && of > 1 {
 		return false, never, nil

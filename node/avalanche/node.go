@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/ava-labs/avalanchego/ids"
 	"github.com/ava-labs/avalanchego/node"
@@ -102,12 +103,13 @@ func (n *Node) APIAddr() netip.AddrPort { return n.api }
 // Peers is how many nodes this one is connected to.
 func (n *Node) Peers() int { return len(n.inner.Net.PeerInfo(nil)) }
 
-// Connected lists the nodes that this one is connected to.
-func (n *Node) Connected() []ids.NodeID {
-	peers := n.inner.Net.PeerInfo(nil)
-	out := make([]ids.NodeID, len(peers))
-	for i, p := range peers {
-		out[i] = p.ID
+// LastHeard returns when each of the nodes that this one is connected to last said
+// anything, in whole seconds. A node that froze or was cut off stays connected
+// for up to a minute.
+func (n *Node) LastHeard() map[ids.NodeID]time.Time {
+	out := map[ids.NodeID]time.Time{}
+	for _, p := range n.inner.Net.PeerInfo(nil) {
+		out[p.ID] = p.LastReceived
 	}
 	return out
 }

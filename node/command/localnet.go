@@ -40,6 +40,7 @@ Without --datadir it lives in a temporary folder that is removed at the end; wit
 	percent := cmd.Flags().Float64("loss", 0, "percentage of packets between nodes that are lost; needs root")
 	cmd.Flags().BoolVar(&c.Links.Regions, "regions", false, "nodes in Tehran, Los Angeles, London and Sydney in turn, with the round trips between them; needs root")
 	cmd.Flags().BoolVar(&c.Plugin, "plugin", false, "run every node's chain in a process of its own, as AvalancheGo runs plugins")
+	cmd.Flags().BoolVar(&c.Links.Cuttable, "cuttable", false, "links that parsd localnet cut can cut, even without delay or loss; needs root")
 	asJSON := cmd.Flags().Bool("json", false, "print the banner as one line of JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if cmd.Flags().Changed("validators") && c.Validators == 0 {
@@ -49,7 +50,51 @@ Without --datadir it lives in a temporary folder that is removed at the end; wit
 		c.Progress = func(format string, args ...any) { s.say(slog.LevelInfo, fmt.Sprintf(format, args...)) }
 		return s.localnetLive(cmd.Context(), c, *asJSON)
 	}
+	cmd.AddCommand(s.localnetCut(), s.localnetHeal())
 	return cmd
+}
+
+func (s streams) localnetCut() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cut GROUP...",
+		Short: "Cut a running local network into groups of nodes that can't reach each other",
+		Long: `Cut a running local network into groups of nodes that can't reach each other, until
+it is healed. A group is a list of numbers such as 1,2; nodes that no group names are
+one more group. Another cut replaces this one. You still reach all nodes.
+
+The network must run with --cuttable, --delay, --loss or --regions.`,
+		Example: `  parsd localnet cut 1,2 --datadir mynet      nodes 1 and 2 against all others
+  parsd localnet cut 1,2 3,4 --datadir mynet  three groups of five nodes`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return node.Usage(fmt.Errorf("%s needs a group of nodes such as 1,2; see %s --help", cmd.CommandPath(), cmd.CommandPath()))
+			}
+			return nil
+		},
+	}
+	dir := networkFolder(cmd)
+	cmd.RunE = func(cmd *cobra.Command, groups []string) error {
+		c, err := localnet.ParseCut(groups)
+		if err != nil {
+			return err
+		}
+		return localnet.Divide(cmd.Context(), *dir, c)
+	}
+	return cmd
+}
+
+func (s streams) localnetHeal() *cobra.Command {
+	cmd := &cobra.Command{Use: "heal", Short: "Let all nodes of a running local network reach each other again", Args: noArgs}
+	dir := networkFolder(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return localnet.Divide(cmd.Context(), *dir, nil)
+	}
+	return cmd
+}
+
+// networkFolder adds the flag that says which running network is meant.
+func networkFolder(cmd *cobra.Command) *string {
+	return cmd.Flags().String("datadir", "", "folder of the running network, which its banner names")
 }
 
 // localnetLive runs a local network until it is told to stop or all its nodes

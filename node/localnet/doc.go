@@ -8,6 +8,7 @@
 //	localnet.json    says that the folder is a local network's, and its ports
 //	genesis.json     the genesis all nodes begin with
 //	LOCK             held while the network runs
+//	control          socket for orders while it runs, only if its links can be cut
 //	node1/           the node's data folder; node1/parsd.toml has its settings
 //	node1.log        what the node wrote to standard error, of all its runs
 package localnet

@@ -42,10 +42,10 @@ type fabric struct {
 // newFabric makes the namespaces and interfaces for n nodes.
 func newFabric(ctx context.Context, n int, l Links) (_ *fabric, err error) {
 	if os.Geteuid() != 0 {
-		return nil, node.Usage(errors.New("--delay, --loss and --regions make network namespaces, which only root may; run it with sudo, or leave them out"))
+		return nil, node.Usage(errors.New("--delay, --loss, --regions and --cuttable make network namespaces, which only root may; run it with sudo, or leave them out"))
 	}
 	if _, err := exec.LookPath("ip"); err != nil {
-		return nil, node.Usage(fmt.Errorf("--delay, --loss and --regions need the program ip (package iproute2): %w", err))
+		return nil, node.Usage(fmt.Errorf("--delay, --loss, --regions and --cuttable need the program ip (package iproute2): %w", err))
 	}
 	sweep(ctx)
 	f := &fabric{prefix: "pars" + strconv.Itoa(os.Getpid()), nodes: n}
@@ -72,7 +72,7 @@ func newFabric(ctx context.Context, n int, l Links) (_ *fabric, err error) {
 		name := f.prefix + "-" + strconv.Itoa(i+1)
 		tun, err := openTUN(name)
 		if err != nil {
-			return nil, node.Usage(fmt.Errorf("--delay, --loss and --regions need TUN interfaces, which this system doesn't give: %w", err))
+			return nil, node.Usage(fmt.Errorf("--delay, --loss, --regions and --cuttable need TUN interfaces, which this system doesn't give: %w", err))
 		}
 		wires = append(wires, wire{ReadWriteCloser: tun, addr: addr})
 		ip := []string{}

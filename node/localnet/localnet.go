@@ -60,7 +60,8 @@ type Network struct {
 	folder    *folder
 	temporary bool
 	links     Links
-	fabric    *fabric // nil on loopback
+	fabric    *fabric // nil on loopback, and control with it
+	control   *control
 	starter   *starter
 	children  []*child
 	deaths    chan Death
@@ -120,6 +121,9 @@ func Start(ctx context.Context, c Config) (_ *Network, err error) {
 		if n.fabric, err = newFabric(ctx, len(n.folder.record.Nodes), c.Links); err != nil {
 			return nil, err
 		}
+		if n.control, err = newControl(ctx, n.folder.path, n.obey(c.Progress)); err != nil {
+			return nil, err
+		}
 	}
 	if err := n.configure(ctx, c); err != nil {
 		return nil, err
@@ -128,6 +132,23 @@ func Start(ctx context.Context, c Config) (_ *Network, err error) {
 		return nil, err
 	}
 	return n, n.awaitReady(ctx, c.Progress)
+}
+
+// obey carries out orders while the network runs.
+func (n *Network) obey(progress func(string, ...any)) func(order) error {
+	return func(o order) error {
+		sides, err := o.Cut.sides(len(n.folder.record.Nodes))
+		if err != nil {
+			return err
+		}
+		n.fabric.router.cut(sides)
+		if len(o.Cut) == 0 {
+			progress("all nodes reach each other again")
+		} else {
+			progress("the network is cut into %s and the rest", o.Cut)
+		}
+		return nil
+	}
 }
 
 // configure decides ports and writes every node's settings.
@@ -314,6 +335,9 @@ func (n *Network) Stop() error {
 	}
 	if n.starter != nil {
 		n.starter.close()
+	}
+	if n.control != nil {
+		errs = append(errs, n.control.close(n.folder.path))
 	}
 	if n.fabric != nil {
 		errs = append(errs, n.fabric.close())

@@ -124,7 +124,7 @@ port = %d
 [api]
 port = %d
 %s`, i+1, f.path, f.home(i)+"/"+settingsFile, quote(f.home(i)), plugin, f.network(places, i),
-		at.addr, at.http, at.addr, at.staking, at.api, quiet), nil
+		at.addr, at.http, at.addr, at.staking, at.api, quiet(at.addr)), nil
 }
 
 // joinSettings is the join.toml with which a node on the same machine, with a
@@ -147,18 +147,21 @@ port = 0
 
 [api]
 port = 0
-%s`, f.path, f.file(joinFile), f.network(places, nobody), loopback, quiet), nil
+%s`, f.path, f.file(joinFile), f.network(places, nobody), loopback, quiet(loopback)), nil
 }
 
-// quiet ends the settings of every node: one port for monitoring, no session
-// node.
-const quiet = `
+// quiet ends the settings of every node: one port for monitoring at its address,
+// no session node.
+func quiet(addr netip.Addr) string {
+	return fmt.Sprintf(`
 [metrics]
+addr = %q
 port = 0
 
 [session]
 enable = false
-`
+`, addr)
+}
 
 // nobody is no node's number.
 const nobody = -1

@@ -17,6 +17,9 @@ type Links struct {
 	// Regions spreads the nodes over [Regions], in turn, with the round trips
 	// between them instead of RoundTrip.
 	Regions bool
+	// Cuttable makes links that [Divide] can cut, even if they have neither
+	// delay nor loss.
+	Cuttable bool
 }
 
 // Most that can be asked for: beyond it, consensus' own timeouts decide.

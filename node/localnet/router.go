@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -39,6 +40,7 @@ type router struct {
 	// between them is lost now.
 	oneWay func(i, j int) time.Duration
 	lost   func(i, j int) bool
+	sides  atomic.Pointer[[]int] // see cut
 	wg     sync.WaitGroup
 	cancel context.CancelFunc
 }
@@ -82,7 +84,7 @@ func (r *router) collect(i int, index map[netip.Addr]int, out []chan packet) {
 			continue
 		}
 		j, known := index[to]
-		if !known || j == i || r.lost(i, j) {
+		if !known || j == i || r.apart(i, j) || r.lost(i, j) {
 			continue
 		}
 		p := packet{due: time.Now().Add(r.oneWay(i, j)), data: append([]byte(nil), buffer[:n]...)}

@@ -2,8 +2,10 @@ package monitor
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/pars-network/pars/evm/peerclock"
 	"github.com/pars-network/pars/params"
 )
 
@@ -44,21 +46,87 @@ type Chain struct {
 	Since time.Duration
 	// Stuck is the chain's own verdict that it has come to a halt, or nil.
 	Stuck error
+	// Pending is how many executable transactions wait.
+	Pending int
 }
 
-// Stake is how much of the validators' stake this node can hear, its own
-// included, in units of weight.
+// Missing is a validator that a node doesn't hear.
+type Missing struct {
+	ID string
+	// Silent is how long it has said nothing though it is connected; 0 if it is
+	// not connected.
+	Silent time.Duration
+}
+
+// String names the validator and says what is wrong.
+func (m Missing) String() string {
+	if m.Silent == 0 {
+		return m.ID + " (not connected)"
+	}
+	return fmt.Sprintf("%s (silent for %s)", m.ID, m.Silent.Round(time.Second))
+}
+
+// Stake is how much of the validators' stake this node hears, its own included,
+// in units of weight.
 type Stake struct {
-	Connected, Total uint64
+	Heard, Total uint64
+	// Missing are the validators that are not heard.
+	Missing []Missing
 	// Num/Den is the least share without which no poll can succeed.
 	Num, Den uint64
 	// Err is why the validators are not known, or nil.
 	Err error
 }
 
-// enough reports whether Connected/Total >= Num/Den.
+// enough reports whether Heard/Total >= Num/Den.
 func (s Stake) enough() bool {
-	return s.Total > 0 && float64(s.Connected)*float64(s.Den) >= float64(s.Total)*float64(s.Num)
+	return s.Total > 0 && float64(s.Heard)*float64(s.Den) >= float64(s.Total)*float64(s.Num)
+}
+
+// maxNamed is how many validators a reason names; it counts the others.
+const maxNamed = 8
+
+// names lists the missing.
+func (s Stake) names() string {
+	var names []string
+	for _, m := range s.Missing[:min(len(s.Missing), maxNamed)] {
+		names = append(names, m.String())
+	}
+	if more := len(s.Missing) - maxNamed; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
+}
+
+// reason says how much stake is heard, and who is missing.
+func (s Stake) reason() string {
+	if s.Total == 0 || s.Den == 0 {
+		return "the validators have no stake"
+	}
+	text := fmt.Sprintf("%.4g %% of the stake is heard, a decision takes %.4g %%", 100*float64(s.Heard)/float64(s.Total), 100*float64(s.Num)/float64(s.Den))
+	if len(s.Missing) > 0 {
+		text += "; not heard: " + s.names()
+	}
+	return text
+}
+
+// Clock is the comparison of this node's clock with the validators'.
+type Clock struct {
+	peerclock.Report
+	// Limit is how far a clock may be off.
+	Limit time.Duration
+}
+
+// wrong reports whether this node's own clock is the wrong one.
+func (c Clock) wrong() bool { return c.Own.Beyond(c.Limit) }
+
+// ahead says how far a clock is off, for people.
+func ahead(o peerclock.Offset) string {
+	d, word := o.Ahead, "ahead of"
+	if d < 0 {
+		d, word = -d, "behind"
+	}
+	return fmt.Sprintf("%s %s the other validators' clocks, give or take %s", d.Round(time.Millisecond), word, o.Doubt.Round(time.Millisecond))
 }
 
 // Facts is a node at one moment.
@@ -66,9 +134,10 @@ type Facts struct {
 	Stage Stage
 	// Failure is why the node is about to end by itself, or nil.
 	Failure error
-	// Chain and Stake are nil until the chain is initialized.
+	// Chain, Stake and Clock are nil until the chain is initialized.
 	Chain *Chain
 	Stake *Stake
+	Clock *Clock
 	// Peers is the number of connected nodes.
 	Peers int
 }
@@ -93,6 +162,9 @@ func Health(f Facts) []Check {
 	case c == nil:
 	case c.Stuck != nil:
 		chain = Check{Name: "chain", Reason: c.Stuck.Error()}
+		if s := f.Stake; s != nil && s.Err == nil && !s.enough() {
+			chain.Reason += "; " + s.reason()
+		}
 	case !c.Bootstrapped:
 		chain.Reason = fmt.Sprintf("catching up, at height %d", c.Height)
 	default:
@@ -128,7 +200,14 @@ func Readiness(f Facts) []Check {
 		stake.Reason = "the validators are not known: " + s.Err.Error()
 	default:
 		stake.OK = s.enough()
-		stake.Reason = fmt.Sprintf("%d of %d units of stake are connected, %d peers; want at least %d/%d of the stake", s.Connected, s.Total, f.Peers, s.Num, s.Den)
+		stake.Reason = fmt.Sprintf("%s; %d peers", s.reason(), f.Peers)
 	}
-	return []Check{stage, bootstrapped, stake, recent}
+	clock := Check{Name: "clock", OK: true, Reason: "not compared with others yet"}
+	if c := f.Clock; c != nil && len(c.Peers) > 0 {
+		clock.OK, clock.Reason = !c.wrong(), "this node's clock is "+ahead(c.Own)
+		if !clock.OK {
+			clock.Reason += "; set it, and keep it right with NTP"
+		}
+	}
+	return []Check{stage, bootstrapped, stake, recent, clock}
 }

@@ -3,6 +3,7 @@ package monitor
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/pars-network/pars/evm/peerclock"
 )
 
 // good is a node that nothing is wrong with.
@@ -18,7 +21,27 @@ func good() Facts {
 	return Facts{
 		Stage: Running, Peers: 4,
 		Chain: &Chain{Height: 7, Bootstrapped: true, Since: time.Second},
-		Stake: &Stake{Connected: 70, Total: 100, Num: 42, Den: 60},
+		Stake: &Stake{Heard: 70, Total: 100, Num: 42, Den: 60},
+	}
+}
+
+// clockAt is a clock that is ahead, with 20 ms of doubt, and may be off by 100 ms.
+func clockAt(ahead time.Duration) *Clock {
+	return &Clock{peerclock.Report{
+		Own: peerclock.Offset{Ahead: ahead, Doubt: 20 * time.Millisecond}, Peers: make([]peerclock.Offset, 4),
+	}, 100 * time.Millisecond}
+}
+
+func TestHaltNamesWhoIsMissing(t *testing.T) {
+	f := good()
+	f.Chain.Stuck = errors.New("no block was accepted")
+	f.Stake.Heard = 60
+	for i := range 10 {
+		f.Stake.Missing = append(f.Stake.Missing, Missing{ID: fmt.Sprintf("NodeID-%d", i), Silent: 12 * time.Second})
+	}
+	want := "no block was accepted; 60 % of the stake is heard, a decision takes 70 %; not heard: NodeID-0 (silent for 12s), "
+	if got := Health(f)[1].Reason; !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "NodeID-7 (silent for 12s), 2 more") {
+		t.Errorf("reason = %q, want it to begin with %q, and to count those beyond eight", got, want)
 	}
 }
 
@@ -38,10 +61,14 @@ func TestWhatIsHealthyAndReady(t *testing.T) {
 		{"a stuck chain", func(f *Facts) { f.Chain.Stuck, f.Chain.Since = errors.New("no block"), time.Minute }, false, false, "recent", "1m0s"},
 		{"a slow chain", func(f *Facts) { f.Chain.Since = readyAfter + 1 }, true, false, "recent", "at most 20s"},
 		{"a chain just in time", func(f *Facts) { f.Chain.Since = readyAfter }, true, true, "", ""},
-		{"too little stake", func(f *Facts) { f.Stake.Connected-- }, true, false, "validators", "69 of 100"},
-		{"no stake at all", func(f *Facts) { f.Stake = &Stake{Den: 1} }, true, false, "validators", "0 of 0"},
-		{"stake near the limit of its type", func(f *Facts) { f.Stake.Connected, f.Stake.Total = 1<<63, 1<<63 }, true, true, "", ""},
+		{"too little stake", func(f *Facts) { f.Stake.Heard-- }, true, false, "validators", "69 % of the stake is heard, a decision takes 70 %; 4 peers"},
+		{"no stake at all", func(f *Facts) { f.Stake = &Stake{Den: 1} }, true, false, "validators", "no stake"},
+		{"stake near the limit of its type", func(f *Facts) { f.Stake.Heard, f.Stake.Total = 1<<63, 1<<63 }, true, true, "", ""},
 		{"validators not known", func(f *Facts) { f.Stake = &Stake{Err: errors.New("P-Chain closed")} }, true, false, "validators", "P-Chain closed"},
+		{"a validator missing", func(f *Facts) { f.Stake.Heard, f.Stake.Missing = 69, []Missing{{ID: "NodeID-A"}} }, true, false, "validators", "not heard: NodeID-A (not connected)"},
+		{"a clock behind", func(f *Facts) { f.Clock = clockAt(-300 * time.Millisecond) }, true, false, "clock", "300ms behind"},
+		{"a clock ahead", func(f *Facts) { f.Clock = clockAt(5 * time.Second) }, true, false, "clock", "5s ahead of the other validators' clocks, give or take 20ms; set it"},
+		{"a clock that may be right", func(f *Facts) { f.Clock = clockAt(120 * time.Millisecond) }, true, true, "", ""},
 		{"validators not asked", func(f *Facts) { f.Stake = nil }, true, false, "validators", "not known yet"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
