@@ -115,11 +115,15 @@ func (vm *VM) startGossip(sender snowcommon.AppSender) error {
 	if err != nil {
 		return fmt.Errorf("starting gossip: %w", err)
 	}
-	if err := network.AddHandler(p2p.TxGossipHandlerID, handler); err != nil {
+	received, err := gossip.NewMetrics(registry, "gossip_received")
+	if err != nil {
+		return fmt.Errorf("starting gossip: %w", err)
+	}
+	vm.gossip = &gossiper{set: set, push: push}
+	if err := network.AddHandler(p2p.TxGossipHandlerID, newListener(vm, handler, received)); err != nil {
 		return fmt.Errorf("starting gossip: %w", err)
 	}
 	vm.AppHandler, vm.Connector = network, network
-	vm.gossip = &gossiper{set: set, push: push}
 	vm.poolTransactions(func(tx *types.Transaction) bool {
 		push.Add(&gossipTx{tx: tx})
 		return true

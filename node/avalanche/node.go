@@ -9,6 +9,7 @@ import (
 
 	"github.com/ava-labs/avalanchego/ids"
 	"github.com/ava-labs/avalanchego/node"
+	"github.com/ava-labs/avalanchego/snow/networking/sender"
 	"github.com/ava-labs/avalanchego/utils/logging"
 	"github.com/ava-labs/avalanchego/utils/ulimit"
 	"github.com/prometheus/client_golang/prometheus"
@@ -111,6 +112,10 @@ func (n *Node) Connected() []ids.NodeID {
 	}
 	return out
 }
+
+// Sender sends messages to peers past the engine, for programs that test how
+// other nodes take what no engine sends.
+func (n *Node) Sender() sender.ExternalSender { return n.inner.Net }
 
 // Metrics returns the series of the whole engine, about 1,500.
 func (n *Node) Metrics() prometheus.Gatherer { return n.inner.MetricsGatherer }
