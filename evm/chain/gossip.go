@@ -11,6 +11,7 @@ import (
 	"github.com/ava-labs/avalanchego/network/p2p/gossip"
 	snowcommon "github.com/ava-labs/avalanchego/snow/engine/common"
 	"github.com/ava-labs/libevm/common"
+	"github.com/ava-labs/libevm/core/txpool"
 	"github.com/ava-labs/libevm/core/types"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -56,7 +57,7 @@ func (gossipCodec) MarshalGossip(t *gossipTx) ([]byte, error) { return t.tx.Mars
 // UnmarshalGossip reads a transaction from a peer.
 func (gossipCodec) UnmarshalGossip(b []byte) (*gossipTx, error) {
 	if len(b) > maxTxBytes {
-		return nil, fmt.Errorf("gossiped transaction is %d bytes, want at most %d", len(b), maxTxBytes)
+		return nil, fmt.Errorf("%w: got %d bytes, want at most %d", txpool.ErrOversizedData, len(b), maxTxBytes)
 	}
 	tx := new(types.Transaction)
 	if err := tx.UnmarshalBinary(b); err != nil {

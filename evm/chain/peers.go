@@ -47,12 +47,12 @@ var txFaults = []struct {
 	err   error
 	label string
 }{
+	{txpool.ErrOversizedData, "oversized"},
 	{errPeerMalformed, "malformed"},
 	{errPeerDeaf, "unheard"},
 	{txpool.ErrInvalidSender, "signature"},
 	{types.ErrInvalidSig, "signature"},
 	{types.ErrInvalidChainId, "chain_id"},
-	{txpool.ErrOversizedData, "oversized"},
 	{txpool.ErrGasLimit, "gas_limit"},
 	{core.ErrIntrinsicGas, "intrinsic_gas"},
 	{core.ErrInsufficientFunds, "funds"},
@@ -150,7 +150,7 @@ func (l *listener) AppGossip(ctx context.Context, from ids.NodeID, message []byt
 // AppRequest answers a peer that asks for what it missed.
 func (l *listener) AppRequest(ctx context.Context, from ids.NodeID, deadline time.Time, request []byte) ([]byte, *snowcommon.AppError) {
 	answer, err := l.inner.AppRequest(ctx, from, deadline, request)
-	if errors.Is(err, p2p.ErrUnexpected) {
+	if err != nil && errors.Is(err, p2p.ErrUnexpected) {
 		l.refused(from, errPeerMalformed)
 		l.name(from)
 	}

@@ -1,0 +1,124 @@
+package localnet
+
+import (
+	"fmt"
+	"net/url"
+	"testing"
+
+	"github.com/pars-network/pars/internal/testutil"
+)
+
+// floodMs is how long each flood lasts, in milliseconds.
+func floodMs() string {
+	if testutil.Full() {
+		return "15000"
+	}
+	return "2000"
+}
+
+// flooded is what a hostile node says of a flood.
+type flooded struct {
+	Messages uint64  `json:"messages"`
+	Bytes    uint64  `json:"bytes"`
+	Seconds  float64 `json:"seconds"`
+}
+
+// flood has the liar send as fast as it can, while users go on.
+func (l *liars) flood(liar *peer, kind string) {
+	l.t.Helper()
+	had := l.seen.count()
+	var f flooded
+	l.tell(liar, "flood", url.Values{"kind": {kind}, "ms": {floodMs()}}, &f)
+	during := l.seen.count() - had
+	l.awaitReceipts(10)
+	l.t.Logf("flood of %q: %d messages, %d MiB in %.1f s; users had %d receipts meanwhile", kind, f.Messages, f.Bytes>>20, f.Seconds, during)
+	if f.Messages == 0 {
+		l.t.Errorf("flood of %q: nothing was sent", kind)
+	}
+}
+
+// TestFloodOfTransactions gossips transactions that no pool takes, or takes and
+// never can use.
+func TestFloodOfTransactions(t *testing.T) {
+	l := startWithLiars(t, 5, 1)
+	liar := l.bad[0]
+	before := l.footprints()
+	stop := l.traffic()
+	l.awaitReceipts(10)
+	for _, c := range []struct{ kind, label string }{
+		{"signature", "signature"}, {"funds", "funds"}, {"oversized", "oversized"}, {"type", "type"}, {"stale", ""}, {"gaps", ""},
+	} {
+		refused := l.refusedGossip(c.label)
+		l.flood(liar, c.kind)
+		for p, n := range l.refusedGossip(c.label) {
+			if c.label != "" && n <= refused[p] {
+				t.Errorf("flood of %q: %s counts %v refused transactions, before it were %v; want more", c.kind, p.name, n, refused[p])
+			}
+		}
+	}
+	l.awaitLogged("a peer gossips transactions that its own pool would refuse", liar.info.NodeID)
+	l.awaitLogged("a peer gossips transactions that its own pool would refuse", liar.info.NodeID, `"notListeningAnyMore": true`)
+	for _, p := range l.up() {
+		// The least bound that applies: an account's transactions with a gap.
+		if queued := l.metric(p, "pars_chain_pool_queued"); queued > 1024 {
+			t.Errorf("%s keeps %v transactions with gaps, want at most 1024 of an account", p.name, queued)
+		}
+	}
+	stop()
+	l.agree()
+	l.checkBounds(before)
+}
+
+func (l *liars) refusedGossip(label string) map[*peer]float64 {
+	l.t.Helper()
+	out := map[*peer]float64{}
+	for _, p := range l.up() {
+		out[p] = l.labelled(p, "pars_chain_gossip_refused_total", "reason")[label]
+	}
+	return out
+}
+
+// TestFloodOfJunk sends random bytes as every kind of message, answers that
+// nobody asked for, blocks without ancestors, and more bytes than a message may
+// have.
+func TestFloodOfJunk(t *testing.T) {
+	l := startWithLiars(t, 5, 1)
+	liar := l.bad[0]
+	before := l.footprints()
+	stop := l.traffic()
+	l.awaitReceipts(10)
+	for _, kind := range []string{"query", "gossip", "request", "answers", "blocks"} {
+		l.flood(liar, kind)
+	}
+	for _, p := range l.up() {
+		if n := l.refusals(p, "malformed"); n == 0 {
+			t.Errorf("%s counts no malformed block", p.name)
+		}
+		if n := l.labelled(p, "pars_chain_gossip_refused_total", "reason")["malformed"]; n == 0 {
+			t.Errorf("%s counts no malformed gossip", p.name)
+		}
+	}
+	l.awaitLogged("refused bytes that are no block", `"reason": "malformed"`)
+	l.awaitLogged("a peer gossips transactions that its own pool would refuse", liar.info.NodeID)
+
+	t.Log("a chain of ancestors without a beginning")
+	l.tell(liar, "strand", url.Values{"depth": {"200"}, "size": {"100000"}}, nil)
+	l.awaitReceipts(20)
+
+	t.Log("frames that claim to be larger than a message may be")
+	const size = 64 << 20
+	for _, p := range l.up() {
+		for _, claimed := range []string{"4294967295", "2097153"} {
+			var written int
+			l.tell(liar, "frame", url.Values{"to": {p.info.Staking}, "claimed": {claimed}, "size": {fmt.Sprint(size)}}, &written)
+			// What the systems' buffers hold is written before anybody looks.
+			if written > size/2 {
+				t.Errorf("%s took %d bytes of a frame of %s, want it to hang up", p.name, written, claimed)
+			}
+		}
+	}
+	l.awaitReceipts(10)
+	stop()
+	l.agree()
+	l.checkBounds(before)
+}
