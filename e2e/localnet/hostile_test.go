@@ -188,7 +188,7 @@ type footprint struct {
 }
 
 func (f footprint) String() string {
-	return fmt.Sprintf("%d MiB of memory (at most %d), %d MiB on disk", f.memory>>20, f.peak>>20, f.disk>>20)
+	return fmt.Sprintf("%d MiB of memory (at most %d), %d KiB on disk", f.memory>>20, f.peak>>20, f.disk>>10)
 }
 
 // footprint measures a node; /proc is Linux's.

@@ -23,7 +23,7 @@ import (
 //	/forgeries                             the list of them
 //	/equivocate?heights=N&variants=K&abstain=BOOL
 //	/strand?depth=N&size=BYTES             a chain of ancestors without a beginning
-//	/flood?kind=KIND&ms=MS                 transactions or junk
+//	/flood?kind=KIND&packs=N&ms=MS                 transactions or junk
 //	/frame?to=IP:PORT&claimed=N&size=BYTES raw bytes from a stranger
 func (s *saboteur) listen(path string) (*http.Server, error) {
 	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
@@ -78,7 +78,11 @@ func (s *saboteur) listen(path string) (*http.Server, error) {
 		if err != nil {
 			return nil, err
 		}
-		return s.flood(ctx, q.Get("kind"), time.Duration(ms)*time.Millisecond)
+		packs, err := number(q, "packs")
+		if err != nil {
+			return nil, err
+		}
+		return s.flood(ctx, q.Get("kind"), packs, time.Duration(ms)*time.Millisecond)
 	})
 	handle("frame", func(ctx context.Context, q url.Values) (any, error) {
 		claimed, err := strconv.ParseUint(q.Get("claimed"), 10, 32)

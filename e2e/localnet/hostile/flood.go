@@ -25,9 +25,6 @@ const (
 	gossipBytes  = 64 << 10  // of transactions in a message
 	largeTx      = 100 << 10 // below a pool's limit
 	oversizedTx  = 200 << 10 // above it
-	largestJunk  = 1 << 20
-	packs        = 32 // messages made beforehand, sent over and over
-	sendersFresh = 256
 )
 
 // Flood is what was sent.
@@ -38,24 +35,24 @@ type Flood struct {
 }
 
 // flood sends messages of a kind to all peers, as fast as they are taken, for
-// the given time.
-func (s *saboteur) flood(ctx context.Context, kind string, long time.Duration) (Flood, error) {
+// the given time: first packs different ones, then those over and over.
+func (s *saboteur) flood(ctx context.Context, kind string, packs int, long time.Duration) (Flood, error) {
 	m, err := s.moment(ctx)
 	if err != nil {
 		return Flood{}, err
 	}
 	var made []*message.OutboundMessage
 	if slices.Contains(txKinds, kind) {
-		made, err = s.txMessages(m, kind)
+		made, err = s.txMessages(m, kind, packs)
 	} else {
-		made, err = s.junkMessages(kind)
+		made, err = s.junkMessages(kind, packs)
 	}
 	if err != nil {
 		return Flood{}, err
 	}
 	var f Flood
 	began := time.Now()
-	for i := 0; time.Since(began) < long && ctx.Err() == nil; i++ {
+	for i := 0; (time.Since(began) < long || i < len(made)) && ctx.Err() == nil; i++ {
 		one := made[i%len(made)]
 		n, err := s.wire.send(one, nil, m.others()...)
 		if err != nil {
@@ -66,6 +63,9 @@ func (s *saboteur) flood(ctx context.Context, kind string, long time.Duration) (
 		if n < len(m.others()) { // a queue is full; let it drain a little
 			time.Sleep(time.Millisecond)
 		}
+		if n == 0 {
+			i-- // the peers read slowly, but each message goes to somebody
+		}
 	}
 	f.Seconds = time.Since(began).Seconds()
 	return f, nil
@@ -75,7 +75,7 @@ func (s *saboteur) flood(ctx context.Context, kind string, long time.Duration) (
 var txKinds = []string{"signature", "funds", "gaps", "oversized", "type", "stale"}
 
 // txMessages makes gossip of transactions that are wrong in the way of kind.
-func (s *saboteur) txMessages(m moment, kind string) ([]*message.OutboundMessage, error) {
+func (s *saboteur) txMessages(m moment, kind string, packs int) ([]*message.OutboundMessage, error) {
 	var out []*message.OutboundMessage
 	serial := uint64(0)
 	for range packs {
@@ -154,19 +154,19 @@ func junk(size int) []byte {
 var junkKinds = []string{"query", "gossip", "request", "answers", "blocks"}
 
 // junkMessages makes messages of random bytes.
-func (s *saboteur) junkMessages(kind string) ([]*message.OutboundMessage, error) {
+func (s *saboteur) junkMessages(kind string, packs int) ([]*message.OutboundMessage, error) {
 	if !slices.Contains(junkKinds, kind) {
 		return nil, fmt.Errorf("got kind %q, want one of %v or %v", kind, txKinds, junkKinds)
 	}
 	w, chainID := s.wire, s.sctx.ChainID
 	var out []*message.OutboundMessage
 	for i := range packs {
-		// From nothing over a few bytes to a megabyte.
+		// From nothing over a few bytes to a mebibyte.
 		size := 0
 		if i > 0 {
-			size = 1 << (i % 21)
+			size = 1 << min(3*i-1, 20) // 4 bytes to 1 MiB
 		}
-		b := junk(min(size, largestJunk))
+		b := junk(size)
 		var one []*message.OutboundMessage
 		var err error
 		add := func(m *message.OutboundMessage, e error) {
@@ -188,7 +188,7 @@ func (s *saboteur) junkMessages(kind string) ([]*message.OutboundMessage, error)
 		case "answers": // that nobody asked for
 			id := ids.ID(crypto.Keccak256Hash(b))
 			add(w.AppResponse(chainID, w.request.Add(1), b))
-			add(w.AppError(chainID, w.request.Add(1), int32(i), string(crypto.Keccak256(b)[:1])+"?"))
+			add(w.AppError(chainID, w.request.Add(1), int32(i), id.Hex()))
 			add(w.Put(chainID, w.request.Add(1), b))
 			add(w.Ancestors(chainID, w.request.Add(1), [][]byte{b, nil, b[:len(b)/2]}))
 			add(w.Chits(chainID, w.request.Add(1), id, id, id, 1<<40))
