@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/pars-network/pars/internal/testutil"
 )
@@ -26,12 +27,13 @@ type flooded struct {
 // flood has the liar send as fast as it can, while users go on.
 func (l *liars) flood(liar *peer, kind string) {
 	l.t.Helper()
-	had := l.seen.count()
+	had, began := l.seen.count(), time.Now()
 	var f flooded
 	l.tell(liar, "flood", url.Values{"kind": {kind}, "ms": {floodMs()}, "packs": {"8"}}, &f)
-	during := l.seen.count() - had
+	during, ended := l.seen.count()-had, time.Now()
 	l.awaitReceipts(10)
-	l.t.Logf("flood of %q: %d messages, %d MiB in %.1f s; users had %d receipts meanwhile", kind, f.Messages, f.Bytes>>20, f.Seconds, during)
+	l.t.Logf("flood of %q: %d messages, %d MiB in %.1f s, after %.1f s of preparation; users had %d receipts meanwhile, and 10 more in %.1f s",
+		kind, f.Messages, f.Bytes>>20, f.Seconds, ended.Sub(began).Seconds()-f.Seconds, during, time.Since(ended).Seconds())
 	if f.Messages == 0 {
 		l.t.Errorf("flood of %q: nothing was sent", kind)
 	}
@@ -60,7 +62,7 @@ func TestFloodOfTransactions(t *testing.T) {
 			t.Errorf("%s listened to all of it", p.name)
 		}
 	}
-	l.awaitLogged("a peer gossips transactions that its own pool would refuse", liar.info.NodeID, `"notListeningAnyMore": true`)
+	l.awaitLogged("a peer gossips what its own pool would refuse", liar.info.NodeID, `"notListeningAnyMore": true`)
 	for _, p := range l.up() {
 		// The least bound that applies: an account's transactions with a gap.
 		if queued := l.metric(p, "pars_chain_pool_queued"); queued > 1024 {
@@ -93,16 +95,13 @@ func TestFloodOfJunk(t *testing.T) {
 	for _, kind := range []string{"query", "gossip", "request", "answers", "blocks"} {
 		l.flood(liar, kind)
 	}
+	// The engine keeps what a busy peer sends waiting, so this may take a while.
 	for _, p := range l.up() {
-		if n := l.refusals(p, "malformed"); n == 0 {
-			t.Errorf("%s counts no malformed block", p.name)
-		}
-		if n := l.labelled(p, "pars_chain_gossip_refused_total", "reason")["malformed"]; n == 0 {
-			t.Errorf("%s counts no malformed gossip", p.name)
-		}
+		l.until(p.name+" to count malformed blocks", func() bool { return l.refusals(p, "malformed") > 0 })
+		l.until(p.name+" to count malformed gossip", func() bool { return l.refusedGossip("malformed")[p] > 0 })
 	}
 	l.awaitLogged("refused bytes that are no block", `"reason": "malformed"`)
-	l.awaitLogged("a peer gossips transactions that its own pool would refuse", liar.info.NodeID)
+	l.awaitLogged("a peer gossips what its own pool would refuse", liar.info.NodeID)
 
 	t.Log("a chain of ancestors without a beginning")
 	l.tell(liar, "strand", url.Values{"depth": {"200"}, "size": {"100000"}}, nil)

@@ -30,6 +30,9 @@ const (
 	// too: such a peer sends what is in its pool, once, and never thousands a
 	// second that this node has no use for.
 	raceCost = 1.0 / 16
+	// nameFrom is how many faulty transactions it takes for a peer to be named: a
+	// few may be innocent, since balances differ by a block between nodes.
+	nameFrom = 64
 	// maxPeers bounds how many peers are remembered.
 	maxPeers = 1024
 	// peerWarnEvery is how often one peer is named in the log.
@@ -140,6 +143,7 @@ func newListener(vm *VM, inner p2p.Handler, metrics gossip.Metrics) *listener {
 func (l *listener) AppGossip(ctx context.Context, from ids.NodeID, message []byte) {
 	if _, err := gossip.ParseAppGossip(message); err != nil {
 		l.refused(from, fmt.Errorf("%w: %w", errPeerMalformed, err))
+		l.name(from)
 		return
 	}
 	ear := ear{l, from}
@@ -199,8 +203,8 @@ func (l *listener) refused(from ids.NodeID, err error) {
 	}
 }
 
-// name tells the operator which peer sends what an honest one doesn't. A single
-// transaction is no news: balances may differ by a block.
+// name tells the operator which peer sends what an honest one doesn't: bytes
+// that are no transactions, or many that are bad ones.
 func (l *listener) name(from ids.NodeID) {
 	now := l.vm.Clock.Now()
 	l.mu.Lock()
@@ -210,7 +214,7 @@ func (l *listener) name(from ids.NodeID) {
 		sum += n
 	}
 	last, known := l.pace.Get(from)
-	if sum < refusedPerSecond || known && now.Sub(last) < peerWarnEvery {
+	if sum < nameFrom && t.refused["malformed"] == 0 || known && now.Sub(last) < peerWarnEvery {
 		l.mu.Unlock()
 		return
 	}
@@ -219,7 +223,7 @@ func (l *listener) name(from ids.NodeID) {
 	deaf := t.budget < 1
 	l.pace.Put(from, now)
 	l.mu.Unlock()
-	l.vm.sctx.Log.Warn("a peer gossips transactions that its own pool would refuse",
+	l.vm.sctx.Log.Warn("a peer gossips what its own pool would refuse",
 		zap.Stringer("peer", from), zap.Int("refused", sum), zap.Any("reasons", counts), zap.Bool("notListeningAnyMore", deaf))
 }
 
