@@ -49,7 +49,7 @@ func TestFloodOfTransactions(t *testing.T) {
 	l.awaitReceipts(10)
 	// One message or two of each, as long as the nodes still listen.
 	for _, label := range []string{"signature", "funds", "oversized", "type"} {
-		l.tell(liar, "flood", url.Values{"kind": {label}, "ms": {"1"}, "packs": {"1"}}, nil)
+		l.tell(liar, "flood", url.Values{"kind": {label}, "ms": {"0"}, "packs": {"1"}}, nil)
 		for p := range l.refusedGossip(label) {
 			l.until(p.name+" to refuse transactions for "+label, func() bool { return l.refusedGossip(label)[p] > 0 })
 		}

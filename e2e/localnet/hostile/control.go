@@ -74,7 +74,7 @@ func (s *saboteur) listen(path string) (*http.Server, error) {
 		return s.strand(ctx, depth, size)
 	})
 	handle("flood", func(ctx context.Context, q url.Values) (any, error) {
-		ms, err := number(q, "ms")
+		ms, err := strconv.Atoi(q.Get("ms"))
 		if err != nil {
 			return nil, err
 		}
