@@ -73,9 +73,19 @@ $(TOOLS)/govulncheck:
 bench: ## the benchmarks that stand beside hot code
 	go test -run '^$$' -bench . -benchmem ./crypto/... ./precompile/... ./evm/... ./session/...
 
+# PEER=geth or PEER=anvil measures that too. LOAD="..." instead of all this
+# measures a node that runs already: LOAD="--rate 500 --http URL".
+PEER  ?=
+GETH_VERSION := v1.17.10
+ANVIL := internal/load/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
+
 .PHONY: load
-load: ## measure a node that runs (docs/load.md); LOAD="--rate 500 --http URL" changes what and where
-	@go run ./internal/load/cmd/load $(if $(LOAD),$(LOAD),--rate 100 --duration 30s)
+load: build $(if $(filter geth,$(PEER)),$(TOOLS)/geth) $(if $(filter anvil,$(PEER)),internal/load/anvil/node_modules/.package-lock.json) ## measure one node, five and PEER=geth|anvil, or what LOAD="..." says (docs/load.md)
+	go build -o $(BIN)/load ./internal/load/cmd/load
+	$(BIN)/load $(if $(LOAD),$(LOAD),compare one five $(PEER) --geth $(TOOLS)/geth --anvil $(ANVIL) --json $(BIN)/load.json)
+
+$(TOOLS)/geth:
+	GOBIN=$(CURDIR)/$(TOOLS) go install github.com/ethereum/go-ethereum/cmd/geth@$(GETH_VERSION)
 
 .PHONY: generate
 generate: ## write the Go code of session/api/session.proto again

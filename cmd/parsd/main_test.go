@@ -2,6 +2,7 @@ package main
 
 import (
 	"net"
+	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -9,7 +10,15 @@ import (
 	"github.com/pars-network/pars/node/datadir"
 )
 
+// built is a folder with a parsd that was built before, as for all tests that
+// drive the real programs. Without it the test binary stands in for parsd, which
+// the race detector makes slow to start.
+var built = os.Getenv("PARS_TEST_BIN")
+
 func TestMain(m *testing.M) {
+	if built != "" {
+		os.Exit(m.Run())
+	}
 	testscript.Main(m, map[string]func(){"parsd": main})
 }
 
@@ -19,6 +28,9 @@ func TestScript(t *testing.T) {
 		Dir: "testdata/script",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("HOME", e.WorkDir)
+			if built != "" {
+				e.Setenv("PATH", built+string(os.PathListSeparator)+e.Getenv("PATH"))
+			}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -125,9 +125,10 @@ func (n *node) follow(ctx context.Context, ready func()) error {
 
 // read takes in block number; h is a header that is at least as new.
 func (n *node) read(ctx context.Context, number uint64, h *types.Header, seen time.Time) error {
-	which := rpc.BlockNumberOrHashWithHash(h.Hash(), false)
+	// By number: peers have header fields that this program doesn't know, so that
+	// it would not get their hashes right.
+	which := rpc.BlockNumberOrHashWithNumber(rpc.BlockNumber(number))
 	if h.Number.Uint64() != number {
-		which = rpc.BlockNumberOrHashWithNumber(rpc.BlockNumber(number))
 		older, err := n.http.HeaderByNumber(ctx, new(big.Int).SetUint64(number))
 		if err != nil {
 			return fmt.Errorf("reading header %d: %w", number, err)

@@ -12,9 +12,9 @@ import (
 	"github.com/ava-labs/libevm/core/types"
 )
 
-// closedLoopTxs is how many transfers each account of a closed loop must be able
-// to pay for.
-const closedLoopTxs = 100_000
+// closedLoopPace is how fast an account of a closed loop can be at most: it
+// decides how many transfers it must be able to pay for.
+const closedLoopPace = 5 * time.Millisecond
 
 // maxReasons bounds the different reasons of refusals that are kept.
 const maxReasons = 20
@@ -88,7 +88,7 @@ func Run(ctx context.Context, c Config) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	txs := int64(closedLoopTxs)
+	txs := int64(c.Duration/closedLoopPace) + 1
 	if c.Rate > 0 {
 		txs = int64(c.Rate*c.Duration.Seconds())/int64(c.Accounts) + 2
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"os"
 	"os/signal"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pars-network/pars/internal/load"
+	"github.com/pars-network/pars/internal/load/compare"
 )
 
 func main() {
@@ -47,14 +49,7 @@ func command() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := r.WriteTable(cmd.OutOrStdout()); err != nil || file == "" {
-				return err
-			}
-			f, err := os.Create(file)
-			if err != nil {
-				return err
-			}
-			return errors.Join(r.WriteJSON(f), f.Close())
+			return write(cmd, r, file)
 		},
 	}
 	f := cmd.Flags()
@@ -69,7 +64,58 @@ func command() *cobra.Command {
 	f.Float64Var(&top, "fee-cap", 1000, "most that is paid for a gas, in gwei")
 	f.StringVar(&file, "json", "", "also write the result to this file")
 	f.BoolVarP(&quiet, "quiet", "q", false, "print the result only")
+	cmd.AddCommand(compareCommand())
 	return cmd
+}
+
+// compareCommand starts nodes by itself and measures one after another.
+func compareCommand() *cobra.Command {
+	c := compare.Config{Programs: compare.Programs{}}
+	var (
+		file               string
+		parsd, geth, anvil string
+	)
+	cmd := &cobra.Command{
+		Use:     "compare [TARGET...]",
+		Short:   "Start nodes, one after another, and put the same load on each",
+		Long:    "Start nodes, one after another, and put the same load on each: an open and a\nclosed loop. Targets are one, five, geth and anvil.",
+		Example: "  load compare one five\n  load compare one anvil --anvil ~/.foundry/bin/anvil --rounds 3",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c.Targets = args
+			c.Programs = compare.Programs{"parsd": parsd, "geth": geth, "anvil": anvil}
+			c.Progress = func(format string, args ...any) { cmd.PrintErrf(format+"\n", args...) }
+			r, err := compare.Measure(cmd.Context(), c)
+			if r == nil {
+				return err
+			}
+			return errors.Join(err, write(cmd, r, file))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&parsd, "parsd", "bin/parsd", "the program parsd")
+	f.StringVar(&geth, "geth", "geth", "the program geth")
+	f.StringVar(&anvil, "anvil", "anvil", "the program anvil")
+	f.Float64Var(&c.Rate, "rate", 100, "transactions a second of the open loop")
+	f.IntVar(&c.Accounts, "accounts", 500, "senders of the closed loop, each with one transaction at a time")
+	f.DurationVar(&c.Duration, "duration", 0, "how long each run hands in transactions (default 30s)")
+	f.IntVar(&c.Rounds, "rounds", 1, "how often the targets take turns")
+	f.StringVar(&file, "json", "", "also write the report to this file")
+	return cmd
+}
+
+// write prints a table and writes JSON to a file, if one is named.
+func write(cmd *cobra.Command, r interface {
+	WriteTable(io.Writer) error
+	WriteJSON(io.Writer) error
+}, file string) error {
+	if err := r.WriteTable(cmd.OutOrStdout()); err != nil || file == "" {
+		return err
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.WriteJSON(f), f.Close())
 }
 
 func gwei(n float64) *big.Int {
