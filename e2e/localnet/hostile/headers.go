@@ -44,6 +44,9 @@ type forgery struct {
 	// refused is the label under which nodes count it; empty if their consensus
 	// engine drops it before the chain sees it.
 	refused string
+	// may is a label under which some nodes count it and others don't, because
+	// their engine drops it once the parent is accepted.
+	may string
 	// header changes the block's header, and is sealed afterwards; sealed
 	// changes what is sealed already; body changes block and header together,
 	// and is sealed afterwards; raw changes the bytes.
@@ -105,7 +108,7 @@ func forgeries() []forgery {
 	type X = engine.Extra
 	return []forgery{
 		{name: "a number that skips one", when: first, refused: "number", header: func(_ *forge, h *H, _ *X) { h.Number = new(big.Int).Add(h.Number, common.Big1) }},
-		{name: "the parent's number", when: atOnce, header: func(_ *forge, h *H, _ *X) { h.Number = new(big.Int).Sub(h.Number, common.Big1) }},
+		{name: "the parent's number", when: atOnce, may: "number", header: func(_ *forge, h *H, _ *X) { h.Number = new(big.Int).Sub(h.Number, common.Big1) }},
 		{name: "a number above 64 bits", when: first, refused: "malformed", header: func(_ *forge, h *H, _ *X) { h.Number = new(big.Int).Lsh(common.Big1, 64) }},
 		{name: "another parent", when: first, header: func(_ *forge, h *H, _ *X) { h.ParentHash[0] ^= 1 }},
 
@@ -220,6 +223,7 @@ type Forged struct {
 	Hash    common.Hash `json:"hash"`
 	Height  uint64      `json:"height"`
 	Refused string      `json:"refused"`
+	May     string      `json:"may"`
 }
 
 // forgeAll makes the forgeries of the given names and sends each to all others,
@@ -292,7 +296,7 @@ func (s *saboteur) forgeAt(ctx context.Context, at when, list []forgery) ([]Forg
 			if err := s.wire.push(raws[i], blocks[i].NumberU64(), m.others()...); err != nil {
 				return nil, fmt.Errorf("%s: %w", c.name, err)
 			}
-			out = append(out, Forged{c.name, blocks[i].Hash(), m.parent.Number.Uint64() + 1, c.refused})
+			out = append(out, Forged{c.name, blocks[i].Hash(), m.parent.Number.Uint64() + 1, c.refused, c.may})
 		}
 		return out, nil
 	}
