@@ -47,9 +47,9 @@ type Options struct {
 	// with [CodeChain].
 	Crash func(reason string)
 
-	// wrap, if set, stands between the engine and the VM's factory: tests put
+	// Wrap, if set, stands between the engine and the VM's factory: tests put
 	// faults there.
-	wrap func(vms.Factory) vms.Factory
+	Wrap func(vms.Factory) vms.Factory
 }
 
 // Node is a running parsd.
@@ -141,8 +141,8 @@ func Start(ctx context.Context, o Options) (_ *Node, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.wrap != nil {
-		factory = o.wrap(factory)
+	if o.Wrap != nil {
+		factory = o.Wrap(factory)
 	}
 	if err := n.startEngine(at, files, factory); err != nil {
 		return nil, err
@@ -439,6 +439,9 @@ func (n *Node) Ready() <-chan struct{} { return n.ready }
 
 // Failed delivers why a running node can't go on; it should be stopped then.
 func (n *Node) Failed() <-chan error { return n.failed }
+
+// Engine returns the running engine, for programs that test other nodes.
+func (n *Node) Engine() *avalanche.Node { return n.engine.Load() }
 
 // Banner describes the node. It must be called after it is ready and before it
 // is stopped.

@@ -150,7 +150,7 @@ func TestPanicInTheChainEndsTheProcess(t *testing.T) {
 	start(t, Options{
 		Mode: Dev, Settings: s,
 		Crash: func(reason string) { crashed <- reason },
-		wrap:  func(f vms.Factory) vms.Factory { return faultyFactory{f} },
+		Wrap:  func(f vms.Factory) vms.Factory { return faultyFactory{f} },
 	})
 	select {
 	case reason := <-crashed:
@@ -172,7 +172,7 @@ func TestPanicInTheChainEndsTheProcess(t *testing.T) {
 
 func TestChainStoppedByTheEngineIsAFailure(t *testing.T) {
 	var w *watchedVM
-	n := start(t, Options{Mode: Dev, Settings: devSettings(t), wrap: func(f vms.Factory) vms.Factory {
+	n := start(t, Options{Mode: Dev, Settings: devSettings(t), Wrap: func(f vms.Factory) vms.Factory {
 		return catcher{f, func(vm *watchedVM) { w = vm }}
 	}})
 	select {

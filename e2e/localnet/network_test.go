@@ -60,9 +60,13 @@ type peer struct {
 // start runs `parsd localnet` and waits until all nodes are ready.
 func start(t *testing.T, args ...string) *network {
 	t.Helper()
-	n := &network{t: t, seen: &witness{receipts: map[common.Hash]place{}}}
+	n := newNetwork(t)
 	n.run(args...)
 	return n
+}
+
+func newNetwork(t *testing.T) *network {
+	return &network{t: t, seen: &witness{receipts: map[common.Hash]place{}}}
 }
 
 func (n *network) run(args ...string) {

@@ -26,6 +26,9 @@ var (
 	// ErrOrphan reports a block whose parent is neither the last accepted block
 	// nor one that is verified and undecided.
 	ErrOrphan = errors.New("chain: parent is not verified")
+	// ErrExecution reports a block whose execution fails or gives another result
+	// than its header says.
+	ErrExecution = errors.New("chain: block does not execute to what its header says")
 	// ErrTooFarAhead reports a block more than [maxUndecided] above the last
 	// accepted one. It is valid later, once blocks below it are accepted.
 	ErrTooFarAhead = errors.New("chain: block is too far above the last accepted one")
@@ -96,6 +99,9 @@ func (b *Block) Verify(ctx context.Context) error {
 	b.vm.metrics.verified(err, time.Since(start))
 	if engine.IsTransient(err) {
 		b.vm.early.add(b)
+	}
+	if err != nil {
+		b.vm.noteRefusal(ctx, b.header, err)
 	}
 	return err
 }
@@ -187,7 +193,7 @@ func (vm *VM) execute(eth *types.Block) error {
 		return nil
 	}
 	if err := vm.bc.InsertBlockWithoutSetHead(eth); err != nil {
-		return fmt.Errorf("executing block %d: %w", number, err)
+		return fmt.Errorf("%w: block %d: %w", ErrExecution, number, err)
 	}
 	if !vm.bc.HasBlockAndState(hash, number) {
 		return fmt.Errorf("%w: %s at height %d; the chain is stopping", ErrNotExecuted, hash, number)

@@ -11,6 +11,7 @@ import (
 	"github.com/ava-labs/avalanchego/network/p2p/gossip"
 	snowcommon "github.com/ava-labs/avalanchego/snow/engine/common"
 	"github.com/ava-labs/libevm/common"
+	"github.com/ava-labs/libevm/core/txpool"
 	"github.com/ava-labs/libevm/core/types"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -56,7 +57,7 @@ func (gossipCodec) MarshalGossip(t *gossipTx) ([]byte, error) { return t.tx.Mars
 // UnmarshalGossip reads a transaction from a peer.
 func (gossipCodec) UnmarshalGossip(b []byte) (*gossipTx, error) {
 	if len(b) > maxTxBytes {
-		return nil, fmt.Errorf("gossiped transaction is %d bytes, want at most %d", len(b), maxTxBytes)
+		return nil, fmt.Errorf("%w: got %d bytes, want at most %d", txpool.ErrOversizedData, len(b), maxTxBytes)
 	}
 	tx := new(types.Transaction)
 	if err := tx.UnmarshalBinary(b); err != nil {
@@ -116,7 +117,12 @@ func (vm *VM) startGossip(sender snowcommon.AppSender) error {
 	if err != nil {
 		return fmt.Errorf("starting gossip: %w", err)
 	}
-	if err := network.AddHandler(p2p.TxGossipHandlerID, handler); err != nil {
+	received, err := gossip.NewMetrics(registry, "gossip_received")
+	if err != nil {
+		return fmt.Errorf("starting gossip: %w", err)
+	}
+	vm.gossip = &gossiper{set: set, push: push}
+	if err := network.AddHandler(p2p.TxGossipHandlerID, newListener(vm, handler, received)); err != nil {
 		return fmt.Errorf("starting gossip: %w", err)
 	}
 	asker, err := vm.openClocks(network)
@@ -124,7 +130,6 @@ func (vm *VM) startGossip(sender snowcommon.AppSender) error {
 		return err
 	}
 	vm.AppHandler, vm.Connector = network, network
-	vm.gossip = &gossiper{set: set, push: push}
 	vm.poolTransactions(func(tx *types.Transaction) bool {
 		push.Add(&gossipTx{tx: tx})
 		return true

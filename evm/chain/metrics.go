@@ -19,6 +19,7 @@ type metrics struct {
 	built, rejected, equivocations, reissued prometheus.Counter
 	recalled                                 prometheus.Counter
 	buildFailed, verifyFailed                *prometheus.CounterVec
+	gossipRefused                            *prometheus.CounterVec
 	height, replayed, timestamp              prometheus.Gauge
 	baseFee, blockGas, gasLimit              prometheus.Gauge
 	blocks, txs, gas                         prometheus.Counter
@@ -67,7 +68,8 @@ func newMetrics(to avametrics.MultiGatherer) (*metrics, error) {
 	m.txs = counter("transactions_total", "Transactions in accepted blocks.")
 	m.gas = counter("gas_total", "Gas of accepted blocks.")
 	m.buildFailed = counters("builds_failed_total", "Builds that gave no block, by reason.")
-	m.verifyFailed = counters("verifies_failed_total", "Blocks not verified, by reason.")
+	m.verifyFailed = counters("verifies_failed_total", "Blocks not read or not verified, by reason.")
+	m.gossipRefused = counters("gossip_refused_total", "Transactions from peers that the pool refused, by reason.")
 	m.height = gauge("height", "Height of the last accepted block.")
 	m.replayed = gauge("replayed_blocks", "Blocks executed again at start-up.")
 	m.timestamp = gauge("block_timestamp_seconds", "Time in the header of the last accepted block, since 1970.")
@@ -89,6 +91,9 @@ func newMetrics(to avametrics.MultiGatherer) (*metrics, error) {
 	for _, r := range reasons {
 		m.buildFailed.WithLabelValues(r.label)
 		m.verifyFailed.WithLabelValues(r.label)
+	}
+	for _, reason := range gossipReasons() {
+		m.gossipRefused.WithLabelValues(reason)
 	}
 	if err := to.Register("pars_chain", m.registry); err != nil {
 		return nil, fmt.Errorf("registering metrics: %w", err)
@@ -151,10 +156,21 @@ var reasons = []struct {
 }{
 	{engine.ErrTooEarly, "too_early"},
 	{engine.ErrPChainAhead, "pchain_ahead"},
+	{ErrMalformed, "malformed"}, // before the engine's: extra data that doesn't parse is both
+	{engine.ErrNumber, "number"},
+	{engine.ErrParent, "parent"},
+	{engine.ErrExtra, "extra"},
+	{engine.ErrTime, "time"},
+	{engine.ErrEmptyBlock, "empty"},
+	{engine.ErrPChainHeight, "pchain_height"},
+	{engine.ErrGasLimit, "gas"},
+	{engine.ErrBaseFee, "base_fee"},
+	{engine.ErrMix, "mix"},
+	{engine.ErrUnused, "unused"},
 	{engine.ErrProposer, "proposer"},
 	{engine.ErrOutOfTurn, "out_of_turn"},
 	{engine.ErrSignature, "signature"},
-	{engine.ErrEmptyBlock, "empty"},
+	{ErrExecution, "execution"},
 	{ErrTooFarAhead, "too_far_ahead"},
 	{ErrOrphan, "orphan"},
 	{ErrNotExecuted, "not_executed"},

@@ -29,11 +29,12 @@ var ErrMalformed = errors.New("chain: malformed block")
 // are taken from there, because the pool has recovered their senders.
 func (vm *VM) ParseBlock(_ context.Context, raw []byte) (snowman.Block, error) {
 	eth, err := parseEthBlock(raw, vm.pool.Get)
-	if err != nil {
-		return nil, err
+	if err == nil && eth.NumberU64() == 0 && eth.Hash() != vm.bc.Genesis().Hash() {
+		err = fmt.Errorf("%w: got a block 0 that is not genesis %s", ErrMalformed, vm.bc.Genesis().Hash())
 	}
-	if eth.NumberU64() == 0 && eth.Hash() != vm.bc.Genesis().Hash() {
-		return nil, fmt.Errorf("%w: got a block 0 that is not genesis %s", ErrMalformed, vm.bc.Genesis().Hash())
+	if err != nil {
+		vm.noteMalformed(raw, err)
+		return nil, err
 	}
 	vm.mu.Lock()
 	defer vm.mu.Unlock()

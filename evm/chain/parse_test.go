@@ -17,7 +17,7 @@ import (
 	"github.com/pars-network/pars/evm/genesis"
 )
 
-func gaugeValue(t *testing.T, m prometheus.Metric) float64 {
+func gaugeValue(t testing.TB, m prometheus.Metric) float64 {
 	t.Helper()
 	var out dto.Metric
 	if err := m.Write(&out); err != nil {

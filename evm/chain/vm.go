@@ -72,19 +72,21 @@ type VM struct {
 	// openStore opens the database; nil means pebble in the data directory.
 	openStore func(dir string, c Config) (ethdb.Database, error)
 
-	sctx    *snow.Context
-	config  Config
-	engine  *engine.Engine
-	db      ethdb.Database
-	bc      *core.BlockChain
-	pool    *txpool.TxPool
-	gossip  *gossiper
-	guard   *guard
-	sets    *validatorSets
-	early   earlyCache
-	proof   *evidence
-	clocks  *peerclock.Comparer
-	metrics *metrics
+	sctx   *snow.Context
+	config Config
+	engine *engine.Engine
+	db     ethdb.Database
+	bc     *core.BlockChain
+	pool   *txpool.TxPool
+	gossip *gossiper
+	guard  *guard
+	sets   *validatorSets
+	early  earlyCache
+	proof  *evidence
+	clocks *peerclock.Comparer
+	// refusals paces log lines about what peers send.
+	refusals pacer
+	metrics  *metrics
 	// sinceGas is the accepted gas whose state is not on disk. Only Initialize
 	// and Accept touch it.
 	sinceGas uint64

@@ -17,6 +17,7 @@ const notProposer = -1
 type scheduleMetrics struct {
 	own, proposers, proposed prometheus.Gauge
 	missed, ownMissed        prometheus.Counter
+	attendance               attendance
 }
 
 func newScheduleMetrics(to prometheus.Registerer) *scheduleMetrics {
@@ -38,6 +39,7 @@ func newScheduleMetrics(to prometheus.Registerer) *scheduleMetrics {
 		missed:    counter("windows_missed_total", "Windows of better ranks that accepted blocks passed over."),
 		ownMissed: counter("own_windows_missed_total", "Those that were this node's own."),
 	}
+	m.attendance.silent = gauge("silent_proposers", "Proposers that let their last 8 or more windows in a row pass.")
 	m.own.Set(notProposer)
 	return m
 }
@@ -79,6 +81,7 @@ func (vm *VM) countWindows(ctx context.Context, parent, h *types.Header) error {
 	}
 	if rank, ok := engine.Rank(order, extra.Proposer); ok {
 		vm.metrics.schedule.accepted(rank, own)
+		vm.noteAttendance(order, rank, h.Number.Uint64())
 	}
 	return vm.showNext(ctx, h)
 }

@@ -96,6 +96,24 @@ func VerifyAuthorship(networkID uint32, chainID ids.ID, parent, h *types.Header,
 	return nil
 }
 
+// VerifySeal returns nil if the seal of h verifies under key: its owner sealed
+// exactly this header, valid or not. Else it returns [ErrSignature] or, for extra
+// data of another form, [ErrExtra].
+func VerifySeal(networkID uint32, chainID ids.ID, h *types.Header, key *bls.PublicKey) error {
+	x, err := ParseExtra(h.Extra)
+	if err != nil {
+		return err
+	}
+	m, err := SealMessage(networkID, chainID, h)
+	if err != nil {
+		return err
+	}
+	if !verify(key, x.Seal, m) {
+		return fmt.Errorf("%w: the seal of header %v", ErrSignature, h.Number)
+	}
+	return nil
+}
+
 // verify reports whether sig is the key's signature over m, in the one encoding
 // that BLS12-381 permits.
 //

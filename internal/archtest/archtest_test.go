@@ -103,6 +103,25 @@ func TestConsensusPackagesAreDeterministic(t *testing.T) {
 	}
 }
 
+// The programs below e2e attack networks. Nothing that is shipped may hold them.
+func TestNothingShipsWhatAttacks(t *testing.T) {
+	hostile := false
+	for _, p := range load(t) {
+		if below(p.ImportPath, "e2e") {
+			hostile = hostile || below(p.ImportPath, "e2e/localnet/hostile")
+			continue
+		}
+		for _, dep := range p.Deps {
+			if below(dep, "e2e") {
+				t.Errorf("%s reaches %s; only tests below e2e may", p.ImportPath, dep)
+			}
+		}
+	}
+	if !hostile {
+		t.Error("e2e/localnet/hostile is gone; name the program here that took its place")
+	}
+}
+
 func TestEveryPackageSaysWhatItIs(t *testing.T) {
 	for _, p := range load(t) {
 		if len(p.GoFiles) > 0 && p.Doc == "" {

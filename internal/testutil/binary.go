@@ -48,27 +48,42 @@ func Build(tb testing.TB, name string) string {
 		}
 		return path
 	}
+	return build(tb, "cmd/"+name)
+}
+
+// BuildTestProgram returns the path of a program that exists for tests only, in
+// the folder dir of this repository, built for this test process.
+func BuildTestProgram(tb testing.TB, dir string) string {
+	tb.Helper()
+	if os.Getenv("PARS_TEST_BIN") != "" {
+		return build(tb, dir, "-trimpath") // as `make build` did: nothing compiles twice
+	}
+	return build(tb, dir)
+}
+
+func build(tb testing.TB, dir string, flags ...string) string {
+	tb.Helper()
 	built.Lock()
 	defer built.Unlock()
-	if path, ok := built.paths[name]; ok {
+	if path, ok := built.paths[dir]; ok {
 		return path
 	}
 	if built.dir == "" {
-		dir, err := os.MkdirTemp("", "pars-bin-")
+		made, err := os.MkdirTemp("", "pars-bin-")
 		if err != nil {
 			tb.Fatal(err)
 		}
-		built.dir, built.paths = dir, map[string]string{}
+		built.dir, built.paths = made, map[string]string{}
 	}
-	path := filepath.Join(built.dir, name)
+	path := filepath.Join(built.dir, filepath.Base(dir))
 	// Not the test's own context: the next test needs the program too.
 	ctx, cancel := context.WithTimeout(context.Background(), buildTime)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", path, "github.com/pars-network/pars/cmd/"+name)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("building %s: %v\n%s", name, err, out)
+	args := append(append([]string{"build"}, flags...), "-o", path, "github.com/pars-network/pars/"+dir)
+	if out, err := exec.CommandContext(ctx, "go", args...).CombinedOutput(); err != nil {
+		tb.Fatalf("building %s: %v\n%s", dir, err, out)
 	}
-	built.paths[name] = path
+	built.paths[dir] = path
 	return path
 }
 

@@ -78,10 +78,15 @@ type Config struct {
 }
 
 // Consensus parameters for many validators: every decision takes 12 polls in a
-// row in which 42 of 60 sampled units of stake agree
-// (docs/adr/0005-consensus-parameters.md).
+// row in which 42 of 60 sampled units of stake agree, and a node follows any
+// majority of a sample until then (docs/adr/0005-consensus-parameters.md).
+//
+// Rationale: if following took 42 too, one proposer of five could halt the chain:
+// with two blocks at one height, two honest nodes on either, and its own silence,
+// neither side ever gets 42 of 60.
 const (
 	sampleSize      = 60
+	majority        = 31
 	quorum          = 42
 	commitThreshold = 12
 	repolls         = 4
@@ -98,11 +103,11 @@ func Quorum(validators int) (num, den uint64) {
 
 // args returns AvalancheGo's command line for c.
 func (c Config) args() []string {
-	k, alpha, beta, parallel := sampleSize, quorum, commitThreshold, repolls
+	k, prefer, alpha, beta, parallel := sampleSize, majority, quorum, commitThreshold, repolls
 	if c.Validators == 1 {
 		// The only validator's single vote is all the stake there is: asking
 		// it again twelve times would only add delay.
-		k, alpha, beta, parallel = 1, 1, 1, 1
+		k, prefer, alpha, beta, parallel = 1, 1, 1, 1, 1
 	}
 	level := c.LogLevel
 	if level == "" {
@@ -142,7 +147,7 @@ func (c Config) args() []string {
 		config.ConsensusShutdownTimeoutKey, "5s",
 
 		config.SnowSampleSizeKey, strconv.Itoa(k),
-		config.SnowPreferenceQuorumSizeKey, strconv.Itoa(alpha),
+		config.SnowPreferenceQuorumSizeKey, strconv.Itoa(prefer),
 		config.SnowConfidenceQuorumSizeKey, strconv.Itoa(alpha),
 		config.SnowCommitThresholdKey, strconv.Itoa(beta),
 		config.SnowConcurrentRepollsKey, strconv.Itoa(parallel),

@@ -42,8 +42,8 @@ func TestConsensusParameters(t *testing.T) {
 		want       snowball.Parameters
 	}{
 		{1, snowball.Parameters{K: 1, AlphaPreference: 1, AlphaConfidence: 1, Beta: 1, ConcurrentRepolls: 1}},
-		{2, snowball.Parameters{K: 60, AlphaPreference: 42, AlphaConfidence: 42, Beta: 12, ConcurrentRepolls: 4}},
-		{21, snowball.Parameters{K: 60, AlphaPreference: 42, AlphaConfidence: 42, Beta: 12, ConcurrentRepolls: 4}},
+		{2, snowball.Parameters{K: 60, AlphaPreference: 31, AlphaConfidence: 42, Beta: 12, ConcurrentRepolls: 4}},
+		{21, snowball.Parameters{K: 60, AlphaPreference: 31, AlphaConfidence: 42, Beta: 12, ConcurrentRepolls: 4}},
 	} {
 		nc, err := testConfig(t, c.validators).node()
 		if err != nil {

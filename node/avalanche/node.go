@@ -10,6 +10,7 @@ import (
 
 	"github.com/ava-labs/avalanchego/ids"
 	"github.com/ava-labs/avalanchego/node"
+	"github.com/ava-labs/avalanchego/snow/networking/sender"
 	"github.com/ava-labs/avalanchego/utils/logging"
 	"github.com/ava-labs/avalanchego/utils/ulimit"
 	"github.com/prometheus/client_golang/prometheus"
@@ -113,6 +114,10 @@ func (n *Node) LastHeard() map[ids.NodeID]time.Time {
 	}
 	return out
 }
+
+// Sender sends messages to peers past the engine, for programs that test how
+// other nodes take what no engine sends.
+func (n *Node) Sender() sender.ExternalSender { return n.inner.Net }
 
 // Metrics returns the series of the whole engine, about 1,500.
 func (n *Node) Metrics() prometheus.Gatherer { return n.inner.MetricsGatherer }

@@ -34,6 +34,9 @@ const (
 type Config struct {
 	// Program is the parsd to run; empty means the one that is running.
 	Program string
+	// Programs are other programs for single nodes, by number from 1: tests put
+	// nodes among the others that misbehave. They take parsd's arguments.
+	Programs map[int]string
 	// Dir has the network's files; empty means a temporary folder that is
 	// removed at the end.
 	Dir string
@@ -213,7 +216,11 @@ func (n *Network) startAll(c Config) error {
 	n.starter = newStarter()
 	n.deaths = make(chan Death, count)
 	for i := range count {
-		args := []string{c.Program, "run", "--json", "--config", n.settingsPath(i)}
+		program := c.Program
+		if other, ok := c.Programs[i+1]; ok {
+			program = other
+		}
+		args := []string{program, "run", "--json", "--config", n.settingsPath(i)}
 		if n.fabric != nil {
 			var err error
 			if args, err = n.fabric.command(i, args); err != nil {

@@ -88,7 +88,7 @@ func (w *Watcher) Note(f Facts, now time.Time) {
 		what, text := halted, "the chain has halted: no block is accepted though a heartbeat is due"
 		if s := f.Stake; s != nil && s.Err == nil && s.enough() && len(s.Missing) > 0 {
 			// Neither half can sway the other: docs/results/localnet.md.
-			what, text = tied, "the chain has halted though enough validators are heard: they may be split evenly between two blocks; it goes on by chance after minutes, or when a missing validator is back"
+			what, text = tied, "the chain has halted though enough validators are heard: they may be split evenly between two blocks, which ends within seconds; if it doesn't, look at the network between them"
 		}
 		begin(trouble{kind: what}, slog.LevelError, text, "height", c.Height, "since", c.Since.Round(time.Second))
 	} else if blocks, over := w.pace(*c, now); over >= slowTime && time.Duration(blocks)*slowGap < over {
