@@ -73,12 +73,17 @@ $(TOOLS)/govulncheck:
 bench: ## the benchmarks that stand beside hot code
 	go test -run '^$$' -bench . -benchmem ./crypto/... ./precompile/... ./evm/... ./session/...
 
+PARS_EDITING_TRACES ?=
+.PHONY: bench-crdt
+bench-crdt: internal/crdtbench/node_modules/.package-lock.json ## session/crdt beside yjs and loro; PARS_EDITING_TRACES=FOLDER holds a clone of github.com/josephg/editing-traces
+	@PARS_EDITING_TRACES="$(PARS_EDITING_TRACES)" go run ./internal/crdtbench
+	@PARS_EDITING_TRACES="$(PARS_EDITING_TRACES)" go test -count=1 -run 'Public' ./session/crdt
+
 # PEER=geth or PEER=anvil measures that too. LOAD="..." instead of all this
 # measures a node that runs already: LOAD="--rate 500 --http URL".
 PEER  ?=
 GETH_VERSION := v1.17.10
 ANVIL := internal/load/anvil/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil
-
 .PHONY: load
 load: build $(if $(filter geth,$(PEER)),$(TOOLS)/geth) $(if $(filter anvil,$(PEER)),internal/load/anvil/node_modules/.package-lock.json) ## measure one node, five and PEER=geth|anvil, or what LOAD="..." says (docs/load.md)
 	go build -o $(BIN)/load ./internal/load/cmd/load

@@ -14,10 +14,10 @@ const (
 	ExitError       = 1 // anything else
 	ExitUsage       = 2 // wrong flags or arguments, or input that the daemon refuses as malformed
 	ExitUnreachable = 3 // no daemon answers
-	ExitNotFound    = 4 // no such contact, or no identity yet
+	ExitNotFound    = 4 // no such contact, or no identity or keys yet
 	ExitRefused     = 5 // understood and refused: an altered or expired card, a second identity
-	ExitFailed      = 6 // the message failed
-	ExitTimeout     = 7 // --wait, and it was not delivered in time; it stays queued
+	ExitFailed      = 6 // the message failed, or somebody cheated in a ceremony
+	ExitTimeout     = 7 // not done yet: a message stays queued, a ceremony waits for files
 )
 
 // ReasonHeader is the metadata of an API error that names its reason in one
@@ -43,6 +43,9 @@ func exitCode(err error) int {
 	case errors.Is(err, client.ErrUnreachable):
 		return ExitUnreachable
 	}
+	if code, ok := thresholdExit(err); ok {
+		return code
+	}
 	switch connect.CodeOf(err) {
 	case connect.CodeInvalidArgument, connect.CodeOutOfRange:
 		return ExitUsage
@@ -59,6 +62,9 @@ func exitCode(err error) int {
 func (a *app) explain(err error) string {
 	if errors.Is(err, client.ErrUnreachable) {
 		return a.say(msgUnreachable, a.ltr(a.address()), a.ltr(a.startCommand()))
+	}
+	if text := a.explainThreshold(err); text != "" {
+		return text
 	}
 	var ce *connect.Error
 	if !errors.As(err, &ce) {

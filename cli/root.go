@@ -88,7 +88,7 @@ from flags, else from PARS_DATADIR, PARS_API and PARS_LANG.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see %s --help", errUsage, err, cmd.CommandPath())
 	})
-	root.AddCommand(a.identityCommand(), a.contactCommand(), a.messageCommand(), a.nodeCommand(), a.versionCommand())
+	root.AddCommand(a.identityCommand(), a.contactCommand(), a.messageCommand(), a.spaceCommand(), a.nodeCommand(), a.thresholdCommand(), a.versionCommand())
 	for _, noun := range root.Commands() {
 		if noun.HasSubCommands() {
 			noun.RunE = func(cmd *cobra.Command, args []string) error {
@@ -102,8 +102,17 @@ from flags, else from PARS_DATADIR, PARS_API and PARS_LANG.`,
 	return root
 }
 
-// prepare reads the settings that no flag gave.
+// prepare is for the commands that talk to a daemon.
 func (a *app) prepare() error {
+	err := a.settle()
+	if err == nil {
+		a.client, err = client.Dial(client.Config{DataDir: a.datadir, Address: a.api})
+	}
+	return err
+}
+
+// settle reads the settings that no flag gave.
+func (a *app) settle() error {
 	or := func(value *string, name string) {
 		if *value == "" {
 			*value = a.sys.Getenv(name)
@@ -116,10 +125,7 @@ func (a *app) prepare() error {
 	or(&locale, "LC_MESSAGES")
 	or(&locale, "LANG")
 	var err error
-	if a.lang, err = languageOf(a.langArg, locale); err != nil {
-		return err
-	}
-	a.client, err = client.Dial(client.Config{DataDir: a.datadir, Address: a.api})
+	a.lang, err = languageOf(a.langArg, locale)
 	return err
 }
 

@@ -99,3 +99,22 @@ func TestForgeDeploysAndVerifiesAnOutsideSignature(t *testing.T) {
 		t.Errorf("forge script with an altered signature: %v, want a failure that shows BadSignature, %s\n%s", err, selector, out)
 	}
 }
+
+// TestFoundryTestsOnTheNode runs the tests of contracts/node: each family's
+// example contract is deployed to this node by transactions and used with
+// signatures and a proof that were made outside of it.
+func TestFoundryTestsOnTheNode(t *testing.T) {
+	p := startDev(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*startTime)
+	defer cancel()
+	scratch := t.TempDir()
+	cmd := exec.CommandContext(ctx, filepath.Join("tools", "forge"), "test", "--threads", "1", "-vv")
+	cmd.Dir = filepath.Join("..", "contracts")
+	cmd.Env = append(os.Environ(), "FOUNDRY_PROFILE=node", "FOUNDRY_OUT="+filepath.Join(scratch, "out"), "FOUNDRY_CACHE_PATH="+filepath.Join(scratch, "cache"),
+		"ETH_RPC_URL="+p.banner.HTTP, "ETH_POLL_INTERVAL=1", "NODE_KEY="+p.banner.Accounts[0].PrivateKey, "CAST="+installed(t, "clients", "cast"), "BEACON_AIR=0x"+hex.EncodeToString(beaconAIR(t)))
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "4 tests passed") {
+		t.Errorf("forge test on the node: %v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+}

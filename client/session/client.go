@@ -38,6 +38,7 @@ type Client struct {
 	Identity apiconnect.IdentityServiceClient
 	Contacts apiconnect.ContactServiceClient
 	Messages apiconnect.MessageServiceClient
+	Spaces   apiconnect.SpaceServiceClient
 
 	address string
 	http    *http.Client
@@ -76,6 +77,7 @@ func Dial(cfg Config) (*Client, error) {
 	c.Identity = apiconnect.NewIdentityServiceClient(c.http, base, opts)
 	c.Contacts = apiconnect.NewContactServiceClient(c.http, base, opts)
 	c.Messages = apiconnect.NewMessageServiceClient(c.http, base, opts)
+	c.Spaces = apiconnect.NewSpaceServiceClient(c.http, base, opts)
 	return c, nil
 }
 

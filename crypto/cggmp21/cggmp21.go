@@ -5,10 +5,11 @@
 //
 // The protocol is Canetti, Gennaro, Goldfeder, Makriyannis, Peled, "UC
 // Non-Interactive, Proactive, Threshold ECDSA with Identifiable Aborts" (ePrint
-// 2021/060): presigning leaves party i with shares k_i of a nonce k and chi_i of
-// kx, and all with R = (1/k) G (figure 7); to sign m, party i sends sigma_i =
-// k_i m + r chi_i, where r is the x-coordinate of R, and s is the sum of them
-// (figure 8). The paper finds a cheat by proofs about Paillier ciphertexts,
+// 2021/060; figures as in its versions before 2024): presigning leaves party i
+// with shares k_i of a nonce k and chi_i of kx, and all with R = (1/k) G (figure
+// 7); to sign m, party i sends sigma_i = k_i m + r chi_i, where r is the
+// x-coordinate of R, and s is the sum of them (figure 8). The paper finds a cheat
+// by proofs about Paillier ciphertexts,
 // which no chain can afford. Here each party publishes two points before it
 // signs,
 //

@@ -14,6 +14,23 @@ import (
 // knows its own secret.
 var ErrProof = errors.New("frost: wrong proof of possession")
 
+// BlamedError is an error that one participant alone is to blame for: nobody
+// else, and no channel that delivers what it was given, can cause it.
+type BlamedError struct {
+	ID  uint16 // the participant, from 1
+	Err error  // [ErrProof], [ErrEncoding] or [ErrShare], with what was wrong
+}
+
+// Error implements error.
+func (e *BlamedError) Error() string { return e.Err.Error() }
+
+// Unwrap implements errors.Unwrap.
+func (e *BlamedError) Unwrap() error { return e.Err }
+
+func blame(id uint16, format string, args ...any) error {
+	return &BlamedError{ID: id, Err: fmt.Errorf(format, args...)}
+}
+
 // DKG is one participant's side of distributed key generation among n people, of
 // whom any threshold can sign. Two rounds: everybody broadcasts [Round1] over a
 // channel on which all see the same, then sends each other person its share
@@ -90,7 +107,8 @@ func (d *DKG) proofChallenge(r Round1) *big.Int {
 }
 
 // Shares takes everybody's [Round1], one's own included, and returns what to
-// send to each other participant, in secret.
+// send to each other participant, in secret. A first message that is wrong in
+// itself is a [BlamedError].
 func (d *DKG) Shares(all []Round1) (map[uint16][]byte, error) {
 	if len(all) != int(d.n) {
 		return nil, fmt.Errorf("%w: %d first messages, want %d", ErrSigners, len(all), d.n)
@@ -120,21 +138,21 @@ func (d *DKG) Shares(all []Round1) (map[uint16][]byte, error) {
 func (d *DKG) checkRound1(r Round1) error {
 	s := d.suite
 	if len(r.Commitments) != int(d.t) {
-		return fmt.Errorf("%w: participant %d commits to %d coefficients, want %d", ErrProof, r.ID, len(r.Commitments), d.t)
+		return blame(r.ID, "%w: participant %d commits to %d coefficients, want %d", ErrProof, r.ID, len(r.Commitments), d.t)
 	}
 	for i, c := range r.Commitments {
 		if _, ok := s.group.decode(c); !ok {
-			return fmt.Errorf("%w: commitment %d of participant %d", ErrEncoding, i, r.ID)
+			return blame(r.ID, "%w: commitment %d of participant %d", ErrEncoding, i, r.ID)
 		}
 	}
 	public, _ := s.group.decode(r.Commitments[0])
 	nonce, okR := s.group.decode(r.ProofR)
 	z, okZ := s.decodeScalar(r.ProofZ)
 	if !okR || !okZ {
-		return fmt.Errorf("%w: proof of participant %d", ErrEncoding, r.ID)
+		return blame(r.ID, "%w: proof of participant %d", ErrEncoding, r.ID)
 	}
 	if !bytes.Equal(s.group.base(z).encode(), nonce.add(public.mul(d.proofChallenge(r))).encode()) {
-		return fmt.Errorf("%w: of participant %d", ErrProof, r.ID)
+		return blame(r.ID, "%w: of participant %d", ErrProof, r.ID)
 	}
 	return nil
 }
@@ -166,9 +184,27 @@ func (s *Suite) commitmentAt(commitments [][]byte, x uint16) (element, error) {
 	return sum, nil
 }
 
+// CheckKeyShare checks the share that a participant of a key generation sent to
+// participant to against the sender's commitments. Errors are [ErrEncoding] and
+// [ErrShare]. The share's recipient proves with it to others that it was cheated.
+func CheckKeyShare(s *Suite, commitments [][]byte, to uint16, share []byte) error {
+	k, ok := s.decodeScalar(share)
+	if !ok || len(commitments) == 0 {
+		return ErrEncoding
+	}
+	want, err := s.commitmentAt(commitments, to)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(s.group.base(k).encode(), want.encode()) {
+		return ErrShare
+	}
+	return nil
+}
+
 // Finish takes the shares that the others sent, checks each against its
 // sender's commitments, and returns the key share and everybody's verification
-// key. A wrong share is [ErrShare] and names the sender.
+// key. A wrong share is a [BlamedError] around [ErrShare] or [ErrEncoding].
 func (d *DKG) Finish(received map[uint16][]byte) (*Share, map[uint16][]byte, error) {
 	s := d.suite
 	if d.all == nil || len(received) != int(d.n)-1 {
@@ -179,17 +215,10 @@ func (d *DKG) Finish(received map[uint16][]byte) (*Share, map[uint16][]byte, err
 		if id == d.id {
 			continue
 		}
-		k, ok := s.decodeScalar(received[id])
-		if !ok {
-			return nil, nil, fmt.Errorf("%w: share from participant %d", ErrEncoding, id)
+		if err := CheckKeyShare(s, d.all[id].Commitments, d.id, received[id]); err != nil {
+			return nil, nil, blame(id, "%w: from participant %d", err, id)
 		}
-		want, err := s.commitmentAt(d.all[id].Commitments, d.id)
-		if err != nil {
-			return nil, nil, err
-		}
-		if !bytes.Equal(s.group.base(k).encode(), want.encode()) {
-			return nil, nil, fmt.Errorf("%w: from participant %d", ErrShare, id)
-		}
+		k, _ := s.decodeScalar(received[id])
 		secret.Mod(secret.Add(secret, k), s.order)
 	}
 	publics := make(map[uint16][]byte, d.n)

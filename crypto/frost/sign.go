@@ -33,6 +33,17 @@ type Commitment struct {
 	Binding []byte // encoded element
 }
 
+// CheckCommitment checks that both elements of a commitment are canonical. The
+// error is [ErrEncoding] and the fault of the one who signed the commitment.
+func CheckCommitment(s *Suite, c Commitment) error {
+	_, okH := s.group.decode(c.Hiding)
+	_, okB := s.group.decode(c.Binding)
+	if !okH || !okB {
+		return fmt.Errorf("%w: commitment of signer %d", ErrEncoding, c.ID)
+	}
+	return nil
+}
+
 // Share is one person's part of a group key.
 type Share struct {
 	suite  *Suite

@@ -45,6 +45,56 @@ func TestVectorsKeyImagesMonero(t *testing.T) {
 	}
 }
 
+func TestVectorsHashToPointMonero(t *testing.T) {
+	file, err := os.ReadFile("testdata/hash_to_ec.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(string(file))
+	if len(words) != 2*32 {
+		t.Fatalf("%d words, want 64", len(words))
+	}
+	tally := vectors.NewTally(t, "ring hash to point", "Monero, 32 of 256 lines")
+	for i := 0; i < len(words); i += 2 {
+		got := hex.EncodeToString(HashToPoint(unhex(t, words[i])).Bytes())
+		tally.Check(t, got == words[i+1], "HashToPoint(%s) = %s, want %s", words[i], got, words[i+1])
+	}
+}
+
+// All of Monero's lines, for who has its source: the file is too large to keep.
+func TestVectorsMoneroFile(t *testing.T) {
+	path := os.Getenv("PARS_MONERO_TESTS")
+	if path == "" {
+		t.Skip("PARS_MONERO_TESTS names no copy of Monero's tests/crypto/tests.txt")
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	points := vectors.NewTally(t, "ring hash to point", "Monero, tests.txt")
+	images := vectors.NewTally(t, "ring key images", "Monero, tests.txt")
+	lines := 0
+	for line := range strings.Lines(string(file)) {
+		switch w := strings.Fields(line); {
+		case len(w) == 3 && strings.HasSuffix(w[0], "hash_to_ec"):
+			got := hex.EncodeToString(HashToPoint(unhex(t, w[1])).Bytes())
+			points.Check(t, got == w[2], "HashToPoint(%s) = %s, want %s", w[1], got, w[2])
+			lines++
+		case len(w) == 4 && w[0] == "generate_key_image":
+			x, err := edwards25519.NewScalar().SetCanonicalBytes(unhex(t, w[2]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := hex.EncodeToString(new(edwards25519.Point).ScalarMult(x, HashToPoint(unhex(t, w[1]))).Bytes())
+			images.Check(t, got == w[3], "key image of %s: %s, want %s", w[1], got, w[3])
+			lines++
+		}
+	}
+	if lines < 512 {
+		t.Errorf("%s has %d lines that we test, want 512", path, lines)
+	}
+}
+
 type person struct{ secret, public []byte }
 
 type group struct {

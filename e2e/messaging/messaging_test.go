@@ -35,14 +35,34 @@ func TestMain(m *testing.M) {
 	})
 }
 
+// TestScriptsRunToTheirEnd refuses testscript's own commands stop and kill: the
+// first ends a script as passed, and a command of ours with that name is never
+// called.
+func TestScriptsRunToTheirEnd(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d scripts (%v)", len(files), err)
+	}
+	own := regexp.MustCompile(`(?m)^!? *(stop|kill)\b.*`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if line := own.Find(text); line != nil {
+			t.Errorf("%s has %q; use end or crash", file, line)
+		}
+	}
+}
+
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
 		RequireExplicitExec: true,
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"daemon": startDaemon, "stop": stopDaemon, "kill": killDaemon, "exits": exits,
-			"watchfor": watchFor, "nowhere": nowhere, "relay": startRelay, "count": count, "setjson": setJSON, "tamper": tamper, "portof": portOf,
+			"daemon": startDaemon, "end": endDaemon, "crash": crashDaemon, "exits": exits,
+			"watchfor": watchFor, "watchposts": watchPosts, "setmatch": setMatch, "nowhere": nowhere, "relay": startRelay, "count": count, "setjson": setJSON, "tamper": tamper, "portof": portOf,
 		},
 	})
 }
@@ -154,10 +174,10 @@ func take(ts *testscript.TestScript, name string) *process {
 	return p
 }
 
-// stopDaemon: stop NAME sends SIGTERM and wants a clean end.
-func stopDaemon(ts *testscript.TestScript, neg bool, args []string) {
+// endDaemon: end NAME sends SIGTERM and wants a clean end.
+func endDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: stop NAME")
+		ts.Fatalf("usage: end NAME")
 	}
 	p := take(ts, args[0])
 	ts.Check(p.cmd.Process.Signal(syscall.SIGTERM))
@@ -173,10 +193,10 @@ func stopDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// killDaemon: kill NAME is kill -9.
-func killDaemon(ts *testscript.TestScript, neg bool, args []string) {
+// crashDaemon: crash NAME is kill -9.
+func crashDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
-		ts.Fatalf("usage: kill NAME")
+		ts.Fatalf("usage: crash NAME")
 	}
 	p := take(ts, args[0])
 	ts.Check(p.cmd.Process.Kill())
@@ -208,9 +228,23 @@ func watchFor(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: watchfor NAME PATTERN")
 	}
-	pattern, err := regexp.Compile(args[1])
+	follow(ts, args[0], args[1], "message", "watch", "--history", "--json")
+}
+
+// watchPosts: watchposts NAME SPACE PATTERN follows the posts of a space from the
+// first until one matches.
+func watchPosts(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: watchposts NAME SPACE PATTERN")
+	}
+	follow(ts, args[0], args[2], "space", "watch", args[1], "--history", "--json")
+}
+
+// follow runs a command of parsctl that goes on until a line of it matches.
+func follow(ts *testscript.TestScript, name, want string, args ...string) {
+	pattern, err := regexp.Compile(want)
 	ts.Check(err)
-	cmd := command(ts, "parsctl", "--datadir", args[0], "message", "watch", "--history", "--json")
+	cmd := command(ts, "parsctl", append([]string{"--datadir", name}, args...)...)
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
@@ -227,7 +261,7 @@ func watchFor(ts *testscript.TestScript, neg bool, args []string) {
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	if !found {
-		ts.Fatalf("%s never showed %s, only\n%s", args[0], pattern, strings.Join(seen, "\n"))
+		ts.Fatalf("%s never showed %s, only\n%s", name, pattern, strings.Join(seen, "\n"))
 	}
 }
 
@@ -242,6 +276,21 @@ func count(ts *testscript.TestScript, neg bool, args []string) {
 	if n := len(pattern.FindAllString(text, -1)); fmt.Sprint(n) != args[0] {
 		ts.Fatalf("%d matches of %s, want %s, in\n%s", n, pattern, args[0], text)
 	}
+}
+
+// setMatch: setmatch VARIABLE PATTERN takes what the first group of a pattern matches
+// in stdout.
+func setMatch(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: setmatch VARIABLE PATTERN")
+	}
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	m := pattern.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(m) < 2 {
+		ts.Fatalf("no %s in %s", pattern, ts.ReadFile("stdout"))
+	}
+	ts.Setenv(args[0], m[1])
 }
 
 // setJSON: setjson VARIABLE FIELD takes a field of the JSON on stdout.

@@ -69,35 +69,12 @@ var mldsaSets = []*mldsaSet{
 	{mode: 87, scheme: mldsa87.Scheme(), polys: 15, eta: 2, gas: mldsaGas{keyGen: 30_000, sign: 6_200_000, verify: 32_000}},
 }
 
-func mldsaByMode(mode uint64) (*mldsaSet, error) {
-	for _, s := range mldsaSets {
-		if uint64(s.mode) == mode {
-			return s, nil
-		}
-	}
-	return nil, contract.Revert("UnknownMode", uint8(mode))
-}
-
-func mldsaByPublicKey(pk []byte) (*mldsaSet, error) {
-	for _, s := range mldsaSets {
-		if s.scheme.PublicKeySize() == len(pk) {
-			return s, nil
-		}
-	}
-	return nil, contract.Revert("PublicKeyLength", len(pk))
-}
-
-func mldsaBySecretKey(sk []byte) (*mldsaSet, error) {
-	for _, s := range mldsaSets {
-		if s.scheme.PrivateKeySize() == len(sk) {
-			return s, nil
-		}
-	}
-	return nil, contract.Revert("SecretKeyLength", len(sk))
-}
+func (s *mldsaSet) setNumber() uint64  { return uint64(s.mode) }
+func (s *mldsaSet) publicKeySize() int { return s.scheme.PublicKeySize() }
+func (s *mldsaSet) secretKeySize() int { return s.scheme.PrivateKeySize() }
 
 func mldsaKeyGen(c *contract.Call) ([]any, error) {
-	set, err := mldsaByMode(c.Args.Uint64(0))
+	set, err := byNumber(mldsaSets, c.Args.Uint64(0), "UnknownMode")
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +90,7 @@ func mldsaKeyGen(c *contract.Call) ([]any, error) {
 }
 
 func mldsaKeyGenSeeded(c *contract.Call) ([]any, error) {
-	set, err := mldsaByMode(c.Args.Uint64(0))
+	set, err := byNumber(mldsaSets, c.Args.Uint64(0), "UnknownMode")
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +118,7 @@ func (s *mldsaSet) keyGen(c *contract.Call, seed [32]byte) ([]any, error) {
 // deterministic variant; the third argument, where there is one, is the context.
 func mldsaSign(c *contract.Call) ([]any, error) {
 	sk, message := c.Args.Bytes(0), c.Args.Bytes(1)
-	set, err := mldsaBySecretKey(sk)
+	set, err := bySecretKey(mldsaSets, sk)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +212,7 @@ func mldsaVerifyBatch(c *contract.Call) ([]any, error) {
 }
 
 func mldsaVerifyOne(c *contract.Call, pk, message, sig, context []byte) (bool, error) {
-	set, err := mldsaByPublicKey(pk)
+	set, err := byPublicKey(mldsaSets, pk)
 	if err != nil {
 		return false, err
 	}

@@ -56,35 +56,12 @@ var mlkemSets = []*mlkemSet{
 	{id: 5, scheme: mlkem1024.Scheme(), rank: 4, gas: mlkemGas{keyGen: 10_000, encapsulate: 11_000, decapsulate: 12_000}},
 }
 
-func mlkemByID(id uint64) (*mlkemSet, error) {
-	for _, s := range mlkemSets {
-		if uint64(s.id) == id {
-			return s, nil
-		}
-	}
-	return nil, contract.Revert("UnknownParameterSet", uint8(id))
-}
-
-func mlkemByPublicKey(pk []byte) (*mlkemSet, error) {
-	for _, s := range mlkemSets {
-		if s.scheme.PublicKeySize() == len(pk) {
-			return s, nil
-		}
-	}
-	return nil, contract.Revert("PublicKeyLength", len(pk))
-}
-
-func mlkemBySecretKey(sk []byte) (*mlkemSet, error) {
-	for _, s := range mlkemSets {
-		if s.scheme.PrivateKeySize() == len(sk) {
-			return s, nil
-		}
-	}
-	return nil, contract.Revert("SecretKeyLength", len(sk))
-}
+func (s *mlkemSet) setNumber() uint64  { return uint64(s.id) }
+func (s *mlkemSet) publicKeySize() int { return s.scheme.PublicKeySize() }
+func (s *mlkemSet) secretKeySize() int { return s.scheme.PrivateKeySize() }
 
 func mlkemKeyGen(c *contract.Call) ([]any, error) {
-	set, err := mlkemByID(c.Args.Uint64(0))
+	set, err := byNumber(mlkemSets, c.Args.Uint64(0), "UnknownParameterSet")
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +77,7 @@ func mlkemKeyGen(c *contract.Call) ([]any, error) {
 }
 
 func mlkemKeyGenSeeded(c *contract.Call) ([]any, error) {
-	set, err := mlkemByID(c.Args.Uint64(0))
+	set, err := byNumber(mlkemSets, c.Args.Uint64(0), "UnknownParameterSet")
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +102,7 @@ func (s *mlkemSet) keyGen(c *contract.Call, seed [64]byte) ([]any, error) {
 }
 
 func mlkemEncapsulate(c *contract.Call) ([]any, error) {
-	set, err := mlkemByPublicKey(c.Args.Bytes(0))
+	set, err := byPublicKey(mlkemSets, c.Args.Bytes(0))
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +118,7 @@ func mlkemEncapsulate(c *contract.Call) ([]any, error) {
 }
 
 func mlkemEncapsulateSeeded(c *contract.Call) ([]any, error) {
-	set, err := mlkemByPublicKey(c.Args.Bytes(0))
+	set, err := byPublicKey(mlkemSets, c.Args.Bytes(0))
 	if err != nil {
 		return nil, err
 	}
@@ -173,7 +150,7 @@ func (s *mlkemSet) encapsulate(c *contract.Call, pk, m []byte) ([]any, error) {
 // public key inside it are below q, as key generation writes them.
 func mlkemDecapsulate(c *contract.Call) ([]any, error) {
 	sk, ct := c.Args.Bytes(0), c.Args.Bytes(1)
-	set, err := mlkemBySecretKey(sk)
+	set, err := bySecretKey(mlkemSets, sk)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,9 @@ const (
 
 // slhdsaSet is one parameter set of FIPS 205, table 2.
 type slhdsaSet struct {
-	id slhdsa.ID
+	// number is the set's place in the table, from 1.
+	number uint8
+	id     slhdsa.ID
 	// n is the security parameter in bytes: public keys have 2n, secret keys 4n,
 	// seeds 3n.
 	n int
@@ -54,29 +56,27 @@ type slhdsaSet struct {
 // from bytes that the signature's maker chooses.
 type slhdsaGas struct{ keyGen, sign, verify uint64 }
 
-// slhdsaSets is indexed by parameter set minus one, in the order of the table.
+// slhdsaSets has the sets in the order of the table.
 var slhdsaSets = []*slhdsaSet{
-	{id: slhdsa.SHA2_128s, n: 16, sig: 7856, gas: slhdsaGas{keyGen: 19_000_000, sign: 150_000_000, verify: 130_000}},
-	{id: slhdsa.SHAKE_128s, n: 16, sig: 7856, gas: slhdsaGas{keyGen: 19_000_000, sign: 150_000_000, verify: 130_000}},
-	{id: slhdsa.SHA2_128f, n: 16, sig: 17088, gas: slhdsaGas{keyGen: 330_000, sign: 7_500_000, verify: 420_000}},
-	{id: slhdsa.SHAKE_128f, n: 16, sig: 17088, gas: slhdsaGas{keyGen: 330_000, sign: 7_500_000, verify: 420_000}},
-	{id: slhdsa.SHA2_192s, n: 24, sig: 16224, gas: slhdsaGas{keyGen: 28_000_000, sign: 270_000_000, verify: 190_000}},
-	{id: slhdsa.SHAKE_192s, n: 24, sig: 16224, gas: slhdsaGas{keyGen: 28_000_000, sign: 270_000_000, verify: 190_000}},
-	{id: slhdsa.SHA2_192f, n: 24, sig: 35664, gas: slhdsaGas{keyGen: 500_000, sign: 11_500_000, verify: 580_000}},
-	{id: slhdsa.SHAKE_192f, n: 24, sig: 35664, gas: slhdsaGas{keyGen: 500_000, sign: 11_500_000, verify: 580_000}},
-	{id: slhdsa.SHA2_256s, n: 32, sig: 29792, gas: slhdsaGas{keyGen: 19_000_000, sign: 220_000_000, verify: 310_000}},
-	{id: slhdsa.SHAKE_256s, n: 32, sig: 29792, gas: slhdsaGas{keyGen: 19_000_000, sign: 220_000_000, verify: 310_000}},
-	{id: slhdsa.SHA2_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 1_300_000, sign: 22_000_000, verify: 550_000}},
-	{id: slhdsa.SHAKE_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 1_300_000, sign: 22_000_000, verify: 550_000}},
+	{number: 1, id: slhdsa.SHA2_128s, n: 16, sig: 7856, gas: slhdsaGas{keyGen: 19_000_000, sign: 150_000_000, verify: 130_000}},
+	{number: 2, id: slhdsa.SHAKE_128s, n: 16, sig: 7856, gas: slhdsaGas{keyGen: 19_000_000, sign: 150_000_000, verify: 130_000}},
+	{number: 3, id: slhdsa.SHA2_128f, n: 16, sig: 17088, gas: slhdsaGas{keyGen: 330_000, sign: 7_500_000, verify: 420_000}},
+	{number: 4, id: slhdsa.SHAKE_128f, n: 16, sig: 17088, gas: slhdsaGas{keyGen: 330_000, sign: 7_500_000, verify: 420_000}},
+	{number: 5, id: slhdsa.SHA2_192s, n: 24, sig: 16224, gas: slhdsaGas{keyGen: 28_000_000, sign: 270_000_000, verify: 190_000}},
+	{number: 6, id: slhdsa.SHAKE_192s, n: 24, sig: 16224, gas: slhdsaGas{keyGen: 28_000_000, sign: 270_000_000, verify: 190_000}},
+	{number: 7, id: slhdsa.SHA2_192f, n: 24, sig: 35664, gas: slhdsaGas{keyGen: 500_000, sign: 11_500_000, verify: 580_000}},
+	{number: 8, id: slhdsa.SHAKE_192f, n: 24, sig: 35664, gas: slhdsaGas{keyGen: 500_000, sign: 11_500_000, verify: 580_000}},
+	{number: 9, id: slhdsa.SHA2_256s, n: 32, sig: 29792, gas: slhdsaGas{keyGen: 19_000_000, sign: 220_000_000, verify: 310_000}},
+	{number: 10, id: slhdsa.SHAKE_256s, n: 32, sig: 29792, gas: slhdsaGas{keyGen: 19_000_000, sign: 220_000_000, verify: 310_000}},
+	{number: 11, id: slhdsa.SHA2_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 1_300_000, sign: 22_000_000, verify: 550_000}},
+	{number: 12, id: slhdsa.SHAKE_256f, n: 32, sig: 49856, gas: slhdsaGas{keyGen: 1_300_000, sign: 22_000_000, verify: 550_000}},
 }
+
+func (s *slhdsaSet) setNumber() uint64 { return uint64(s.number) }
 
 // slhdsaOf is the set that the first argument names.
 func slhdsaOf(c *contract.Call) (*slhdsaSet, error) {
-	number := c.Args.Uint64(0)
-	if number < 1 || number > uint64(len(slhdsaSets)) {
-		return nil, contract.Revert("UnknownParameterSet", uint8(number))
-	}
-	return slhdsaSets[number-1], nil
+	return byNumber(slhdsaSets, c.Args.Uint64(0), "UnknownParameterSet")
 }
 
 func slhdsaKeyGen(c *contract.Call) ([]any, error) {

@@ -1974,6 +1974,1176 @@ func (x *WatchMessagesResponse) GetMessage() *Message {
 	return nil
 }
 
+type Space struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 64 hexadecimal digits.
+	SpaceId string `protobuf:"bytes,1,opt,name=space_id,json=spaceId,proto3" json:"space_id,omitempty"`
+	Title   string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// "pars-space:...", what others join with.
+	Link string `protobuf:"bytes,3,opt,name=link,proto3" json:"link,omitempty"`
+	// What own posts are signed with, for people; may be empty.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// The author of own posts here, 64 hexadecimal digits. It leads to no account.
+	Author     string `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
+	JoinedAtMs int64  `protobuf:"varint,6,opt,name=joined_at_ms,json=joinedAtMs,proto3" json:"joined_at_ms,omitempty"`
+	// Posts that are held, and authors that wrote them.
+	Posts   uint64 `protobuf:"varint,7,opt,name=posts,proto3" json:"posts,omitempty"`
+	Authors uint64 `protobuf:"varint,8,opt,name=authors,proto3" json:"authors,omitempty"`
+	// Linked nodes that take part.
+	Peers         uint32 `protobuf:"varint,9,opt,name=peers,proto3" json:"peers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Space) Reset() {
+	*x = Space{}
+	mi := &file_session_api_session_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Space) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Space) ProtoMessage() {}
+
+func (x *Space) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Space.ProtoReflect.Descriptor instead.
+func (*Space) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *Space) GetSpaceId() string {
+	if x != nil {
+		return x.SpaceId
+	}
+	return ""
+}
+
+func (x *Space) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Space) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *Space) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Space) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *Space) GetJoinedAtMs() int64 {
+	if x != nil {
+		return x.JoinedAtMs
+	}
+	return 0
+}
+
+func (x *Space) GetPosts() uint64 {
+	if x != nil {
+		return x.Posts
+	}
+	return 0
+}
+
+func (x *Space) GetAuthors() uint64 {
+	if x != nil {
+		return x.Authors
+	}
+	return 0
+}
+
+func (x *Space) GetPeers() uint32 {
+	if x != nil {
+		return x.Peers
+	}
+	return 0
+}
+
+type Post struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 64 hexadecimal digits, the same on all nodes.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Where it stands in this node's order of arrival, from 1.
+	Position uint64 `protobuf:"varint,2,opt,name=position,proto3" json:"position,omitempty"`
+	Author   string `protobuf:"bytes,3,opt,name=author,proto3" json:"author,omitempty"`
+	// What the author calls themself. Anybody can take any name.
+	Name string `protobuf:"bytes,4,opt,name=name,proto3" json:"name,omitempty"`
+	// Whether this node wrote it.
+	Own bool `protobuf:"varint,5,opt,name=own,proto3" json:"own,omitempty"`
+	// When the author says it was written.
+	SentAtMs int64  `protobuf:"varint,6,opt,name=sent_at_ms,json=sentAtMs,proto3" json:"sent_at_ms,omitempty"`
+	Text     string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
+	// It is nothing that this version can show; text is empty.
+	Unreadable bool `protobuf:"varint,8,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
+	// The author has written two things under one number.
+	Forked        bool `protobuf:"varint,9,opt,name=forked,proto3" json:"forked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Post) Reset() {
+	*x = Post{}
+	mi := &file_session_api_session_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Post) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Post) ProtoMessage() {}
+
+func (x *Post) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Post.ProtoReflect.Descriptor instead.
+func (*Post) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *Post) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Post) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+func (x *Post) GetAuthor() string {
+	if x != nil {
+		return x.Author
+	}
+	return ""
+}
+
+func (x *Post) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Post) GetOwn() bool {
+	if x != nil {
+		return x.Own
+	}
+	return false
+}
+
+func (x *Post) GetSentAtMs() int64 {
+	if x != nil {
+		return x.SentAtMs
+	}
+	return 0
+}
+
+func (x *Post) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Post) GetUnreadable() bool {
+	if x != nil {
+		return x.Unreadable
+	}
+	return false
+}
+
+func (x *Post) GetForked() bool {
+	if x != nil {
+		return x.Forked
+	}
+	return false
+}
+
+type CreateSpaceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Title         string                 `protobuf:"bytes,1,opt,name=title,proto3" json:"title,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateSpaceRequest) Reset() {
+	*x = CreateSpaceRequest{}
+	mi := &file_session_api_session_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateSpaceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateSpaceRequest) ProtoMessage() {}
+
+func (x *CreateSpaceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateSpaceRequest.ProtoReflect.Descriptor instead.
+func (*CreateSpaceRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *CreateSpaceRequest) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *CreateSpaceRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type CreateSpaceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Space         *Space                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateSpaceResponse) Reset() {
+	*x = CreateSpaceResponse{}
+	mi := &file_session_api_session_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateSpaceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateSpaceResponse) ProtoMessage() {}
+
+func (x *CreateSpaceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateSpaceResponse.ProtoReflect.Descriptor instead.
+func (*CreateSpaceResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *CreateSpaceResponse) GetSpace() *Space {
+	if x != nil {
+		return x.Space
+	}
+	return nil
+}
+
+type JoinSpaceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Link          string                 `protobuf:"bytes,1,opt,name=link,proto3" json:"link,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JoinSpaceRequest) Reset() {
+	*x = JoinSpaceRequest{}
+	mi := &file_session_api_session_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JoinSpaceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JoinSpaceRequest) ProtoMessage() {}
+
+func (x *JoinSpaceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JoinSpaceRequest.ProtoReflect.Descriptor instead.
+func (*JoinSpaceRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *JoinSpaceRequest) GetLink() string {
+	if x != nil {
+		return x.Link
+	}
+	return ""
+}
+
+func (x *JoinSpaceRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type JoinSpaceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Space         *Space                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JoinSpaceResponse) Reset() {
+	*x = JoinSpaceResponse{}
+	mi := &file_session_api_session_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JoinSpaceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JoinSpaceResponse) ProtoMessage() {}
+
+func (x *JoinSpaceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JoinSpaceResponse.ProtoReflect.Descriptor instead.
+func (*JoinSpaceResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *JoinSpaceResponse) GetSpace() *Space {
+	if x != nil {
+		return x.Space
+	}
+	return nil
+}
+
+type ListSpacesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSpacesRequest) Reset() {
+	*x = ListSpacesRequest{}
+	mi := &file_session_api_session_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSpacesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSpacesRequest) ProtoMessage() {}
+
+func (x *ListSpacesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSpacesRequest.ProtoReflect.Descriptor instead.
+func (*ListSpacesRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{40}
+}
+
+type ListSpacesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Spaces        []*Space               `protobuf:"bytes,1,rep,name=spaces,proto3" json:"spaces,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListSpacesResponse) Reset() {
+	*x = ListSpacesResponse{}
+	mi := &file_session_api_session_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListSpacesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListSpacesResponse) ProtoMessage() {}
+
+func (x *ListSpacesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListSpacesResponse.ProtoReflect.Descriptor instead.
+func (*ListSpacesResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *ListSpacesResponse) GetSpaces() []*Space {
+	if x != nil {
+		return x.Spaces
+	}
+	return nil
+}
+
+type PostToSpaceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Space         string                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	Text          string                 `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PostToSpaceRequest) Reset() {
+	*x = PostToSpaceRequest{}
+	mi := &file_session_api_session_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PostToSpaceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PostToSpaceRequest) ProtoMessage() {}
+
+func (x *PostToSpaceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PostToSpaceRequest.ProtoReflect.Descriptor instead.
+func (*PostToSpaceRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *PostToSpaceRequest) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+func (x *PostToSpaceRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+type PostToSpaceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Post          *Post                  `protobuf:"bytes,1,opt,name=post,proto3" json:"post,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PostToSpaceResponse) Reset() {
+	*x = PostToSpaceResponse{}
+	mi := &file_session_api_session_proto_msgTypes[43]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PostToSpaceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PostToSpaceResponse) ProtoMessage() {}
+
+func (x *PostToSpaceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[43]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PostToSpaceResponse.ProtoReflect.Descriptor instead.
+func (*PostToSpaceResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{43}
+}
+
+func (x *PostToSpaceResponse) GetPost() *Post {
+	if x != nil {
+		return x.Post
+	}
+	return nil
+}
+
+type ListPostsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Space         string                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	AfterPosition uint64                 `protobuf:"varint,2,opt,name=after_position,json=afterPosition,proto3" json:"after_position,omitempty"`
+	// At most this many; 0 and more than 1000 mean 1000.
+	Limit         uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPostsRequest) Reset() {
+	*x = ListPostsRequest{}
+	mi := &file_session_api_session_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPostsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPostsRequest) ProtoMessage() {}
+
+func (x *ListPostsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPostsRequest.ProtoReflect.Descriptor instead.
+func (*ListPostsRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *ListPostsRequest) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+func (x *ListPostsRequest) GetAfterPosition() uint64 {
+	if x != nil {
+		return x.AfterPosition
+	}
+	return 0
+}
+
+func (x *ListPostsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListPostsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Posts []*Post                `protobuf:"bytes,1,rep,name=posts,proto3" json:"posts,omitempty"`
+	// What to ask after next, 0 at the end.
+	NextAfterPosition uint64 `protobuf:"varint,2,opt,name=next_after_position,json=nextAfterPosition,proto3" json:"next_after_position,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ListPostsResponse) Reset() {
+	*x = ListPostsResponse{}
+	mi := &file_session_api_session_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPostsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPostsResponse) ProtoMessage() {}
+
+func (x *ListPostsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPostsResponse.ProtoReflect.Descriptor instead.
+func (*ListPostsResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *ListPostsResponse) GetPosts() []*Post {
+	if x != nil {
+		return x.Posts
+	}
+	return nil
+}
+
+func (x *ListPostsResponse) GetNextAfterPosition() uint64 {
+	if x != nil {
+		return x.NextAfterPosition
+	}
+	return 0
+}
+
+type WatchPostsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Space string                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	// Absent: only what comes from now on.
+	AfterPosition *uint64 `protobuf:"varint,2,opt,name=after_position,json=afterPosition,proto3,oneof" json:"after_position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchPostsRequest) Reset() {
+	*x = WatchPostsRequest{}
+	mi := &file_session_api_session_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchPostsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchPostsRequest) ProtoMessage() {}
+
+func (x *WatchPostsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchPostsRequest.ProtoReflect.Descriptor instead.
+func (*WatchPostsRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *WatchPostsRequest) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+func (x *WatchPostsRequest) GetAfterPosition() uint64 {
+	if x != nil && x.AfterPosition != nil {
+		return *x.AfterPosition
+	}
+	return 0
+}
+
+// The first answer of a stream is empty and says that it watches.
+type WatchPostsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Post          *Post                  `protobuf:"bytes,1,opt,name=post,proto3" json:"post,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchPostsResponse) Reset() {
+	*x = WatchPostsResponse{}
+	mi := &file_session_api_session_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchPostsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchPostsResponse) ProtoMessage() {}
+
+func (x *WatchPostsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchPostsResponse.ProtoReflect.Descriptor instead.
+func (*WatchPostsResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *WatchPostsResponse) GetPost() *Post {
+	if x != nil {
+		return x.Post
+	}
+	return nil
+}
+
+type SyncSpaceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Space         string                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncSpaceRequest) Reset() {
+	*x = SyncSpaceRequest{}
+	mi := &file_session_api_session_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncSpaceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncSpaceRequest) ProtoMessage() {}
+
+func (x *SyncSpaceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncSpaceRequest.ProtoReflect.Descriptor instead.
+func (*SyncSpaceRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *SyncSpaceRequest) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+type SyncSpaceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Results       []*SyncResult          `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncSpaceResponse) Reset() {
+	*x = SyncSpaceResponse{}
+	mi := &file_session_api_session_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncSpaceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncSpaceResponse) ProtoMessage() {}
+
+func (x *SyncSpaceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncSpaceResponse.ProtoReflect.Descriptor instead.
+func (*SyncSpaceResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *SyncSpaceResponse) GetResults() []*SyncResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+type SyncResult struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	PeerId string                 `protobuf:"bytes,1,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
+	// Both sides have proved to hold the same.
+	Equal bool `protobuf:"varint,2,opt,name=equal,proto3" json:"equal,omitempty"`
+	// Vertices that went and came, and bytes in both directions.
+	Sent     uint64 `protobuf:"varint,3,opt,name=sent,proto3" json:"sent,omitempty"`
+	Received uint64 `protobuf:"varint,4,opt,name=received,proto3" json:"received,omitempty"`
+	Bytes    uint64 `protobuf:"varint,5,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Why not equal, else empty.
+	Problem       string `protobuf:"bytes,6,opt,name=problem,proto3" json:"problem,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SyncResult) Reset() {
+	*x = SyncResult{}
+	mi := &file_session_api_session_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SyncResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SyncResult) ProtoMessage() {}
+
+func (x *SyncResult) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SyncResult.ProtoReflect.Descriptor instead.
+func (*SyncResult) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *SyncResult) GetPeerId() string {
+	if x != nil {
+		return x.PeerId
+	}
+	return ""
+}
+
+func (x *SyncResult) GetEqual() bool {
+	if x != nil {
+		return x.Equal
+	}
+	return false
+}
+
+func (x *SyncResult) GetSent() uint64 {
+	if x != nil {
+		return x.Sent
+	}
+	return 0
+}
+
+func (x *SyncResult) GetReceived() uint64 {
+	if x != nil {
+		return x.Received
+	}
+	return 0
+}
+
+func (x *SyncResult) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *SyncResult) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+type ExportSpaceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Space         string                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportSpaceRequest) Reset() {
+	*x = ExportSpaceRequest{}
+	mi := &file_session_api_session_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportSpaceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportSpaceRequest) ProtoMessage() {}
+
+func (x *ExportSpaceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportSpaceRequest.ProtoReflect.Descriptor instead.
+func (*ExportSpaceRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *ExportSpaceRequest) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+// A part of the file, in order.
+type ExportSpaceResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExportSpaceResponse) Reset() {
+	*x = ExportSpaceResponse{}
+	mi := &file_session_api_session_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExportSpaceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExportSpaceResponse) ProtoMessage() {}
+
+func (x *ExportSpaceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExportSpaceResponse.ProtoReflect.Descriptor instead.
+func (*ExportSpaceResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *ExportSpaceResponse) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type ImportSpaceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportSpaceRequest) Reset() {
+	*x = ImportSpaceRequest{}
+	mi := &file_session_api_session_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportSpaceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportSpaceRequest) ProtoMessage() {}
+
+func (x *ImportSpaceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportSpaceRequest.ProtoReflect.Descriptor instead.
+func (*ImportSpaceRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *ImportSpaceRequest) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+type ImportSpaceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Space *Space                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	// Vertices of the file that are stored now.
+	Stored        uint64 `protobuf:"varint,2,opt,name=stored,proto3" json:"stored,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportSpaceResponse) Reset() {
+	*x = ImportSpaceResponse{}
+	mi := &file_session_api_session_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportSpaceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportSpaceResponse) ProtoMessage() {}
+
+func (x *ImportSpaceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportSpaceResponse.ProtoReflect.Descriptor instead.
+func (*ImportSpaceResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *ImportSpaceResponse) GetSpace() *Space {
+	if x != nil {
+		return x.Space
+	}
+	return nil
+}
+
+func (x *ImportSpaceResponse) GetStored() uint64 {
+	if x != nil {
+		return x.Stored
+	}
+	return 0
+}
+
 var File_session_api_session_proto protoreflect.FileDescriptor
 
 const file_session_api_session_proto_rawDesc = "" +
@@ -2099,7 +3269,83 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\n" +
 	"_after_seq\"K\n" +
 	"\x15WatchMessagesResponse\x122\n" +
-	"\amessage\x18\x01 \x01(\v2\x18.pars.session.v1.MessageR\amessage*R\n" +
+	"\amessage\x18\x01 \x01(\v2\x18.pars.session.v1.MessageR\amessage\"\xe0\x01\n" +
+	"\x05Space\x12\x19\n" +
+	"\bspace_id\x18\x01 \x01(\tR\aspaceId\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x12\n" +
+	"\x04link\x18\x03 \x01(\tR\x04link\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12\x16\n" +
+	"\x06author\x18\x05 \x01(\tR\x06author\x12 \n" +
+	"\fjoined_at_ms\x18\x06 \x01(\x03R\n" +
+	"joinedAtMs\x12\x14\n" +
+	"\x05posts\x18\a \x01(\x04R\x05posts\x12\x18\n" +
+	"\aauthors\x18\b \x01(\x04R\aauthors\x12\x14\n" +
+	"\x05peers\x18\t \x01(\rR\x05peers\"\xda\x01\n" +
+	"\x04Post\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\bposition\x18\x02 \x01(\x04R\bposition\x12\x16\n" +
+	"\x06author\x18\x03 \x01(\tR\x06author\x12\x12\n" +
+	"\x04name\x18\x04 \x01(\tR\x04name\x12\x10\n" +
+	"\x03own\x18\x05 \x01(\bR\x03own\x12\x1c\n" +
+	"\n" +
+	"sent_at_ms\x18\x06 \x01(\x03R\bsentAtMs\x12\x12\n" +
+	"\x04text\x18\a \x01(\tR\x04text\x12\x1e\n" +
+	"\n" +
+	"unreadable\x18\b \x01(\bR\n" +
+	"unreadable\x12\x16\n" +
+	"\x06forked\x18\t \x01(\bR\x06forked\">\n" +
+	"\x12CreateSpaceRequest\x12\x14\n" +
+	"\x05title\x18\x01 \x01(\tR\x05title\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"C\n" +
+	"\x13CreateSpaceResponse\x12,\n" +
+	"\x05space\x18\x01 \x01(\v2\x16.pars.session.v1.SpaceR\x05space\":\n" +
+	"\x10JoinSpaceRequest\x12\x12\n" +
+	"\x04link\x18\x01 \x01(\tR\x04link\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"A\n" +
+	"\x11JoinSpaceResponse\x12,\n" +
+	"\x05space\x18\x01 \x01(\v2\x16.pars.session.v1.SpaceR\x05space\"\x13\n" +
+	"\x11ListSpacesRequest\"D\n" +
+	"\x12ListSpacesResponse\x12.\n" +
+	"\x06spaces\x18\x01 \x03(\v2\x16.pars.session.v1.SpaceR\x06spaces\">\n" +
+	"\x12PostToSpaceRequest\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\"@\n" +
+	"\x13PostToSpaceResponse\x12)\n" +
+	"\x04post\x18\x01 \x01(\v2\x15.pars.session.v1.PostR\x04post\"e\n" +
+	"\x10ListPostsRequest\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\x12%\n" +
+	"\x0eafter_position\x18\x02 \x01(\x04R\rafterPosition\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"p\n" +
+	"\x11ListPostsResponse\x12+\n" +
+	"\x05posts\x18\x01 \x03(\v2\x15.pars.session.v1.PostR\x05posts\x12.\n" +
+	"\x13next_after_position\x18\x02 \x01(\x04R\x11nextAfterPosition\"h\n" +
+	"\x11WatchPostsRequest\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\x12*\n" +
+	"\x0eafter_position\x18\x02 \x01(\x04H\x00R\rafterPosition\x88\x01\x01B\x11\n" +
+	"\x0f_after_position\"?\n" +
+	"\x12WatchPostsResponse\x12)\n" +
+	"\x04post\x18\x01 \x01(\v2\x15.pars.session.v1.PostR\x04post\"(\n" +
+	"\x10SyncSpaceRequest\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\"J\n" +
+	"\x11SyncSpaceResponse\x125\n" +
+	"\aresults\x18\x01 \x03(\v2\x1b.pars.session.v1.SyncResultR\aresults\"\x9b\x01\n" +
+	"\n" +
+	"SyncResult\x12\x17\n" +
+	"\apeer_id\x18\x01 \x01(\tR\x06peerId\x12\x14\n" +
+	"\x05equal\x18\x02 \x01(\bR\x05equal\x12\x12\n" +
+	"\x04sent\x18\x03 \x01(\x04R\x04sent\x12\x1a\n" +
+	"\breceived\x18\x04 \x01(\x04R\breceived\x12\x14\n" +
+	"\x05bytes\x18\x05 \x01(\x04R\x05bytes\x12\x18\n" +
+	"\aproblem\x18\x06 \x01(\tR\aproblem\"*\n" +
+	"\x12ExportSpaceRequest\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\")\n" +
+	"\x13ExportSpaceResponse\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"(\n" +
+	"\x12ImportSpaceRequest\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\"[\n" +
+	"\x13ImportSpaceResponse\x12,\n" +
+	"\x05space\x18\x01 \x01(\v2\x16.pars.session.v1.SpaceR\x05space\x12\x16\n" +
+	"\x06stored\x18\x02 \x01(\x04R\x06stored*R\n" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eDIRECTION_SENT\x10\x01\x12\x16\n" +
@@ -2132,7 +3378,19 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x0eMessageService\x12X\n" +
 	"\vSendMessage\x12#.pars.session.v1.SendMessageRequest\x1a$.pars.session.v1.SendMessageResponse\x12[\n" +
 	"\fListMessages\x12$.pars.session.v1.ListMessagesRequest\x1a%.pars.session.v1.ListMessagesResponse\x12`\n" +
-	"\rWatchMessages\x12%.pars.session.v1.WatchMessagesRequest\x1a&.pars.session.v1.WatchMessagesResponse0\x01B.Z,github.com/pars-network/pars/session/api;apib\x06proto3"
+	"\rWatchMessages\x12%.pars.session.v1.WatchMessagesRequest\x1a&.pars.session.v1.WatchMessagesResponse0\x012\xa6\x06\n" +
+	"\fSpaceService\x12X\n" +
+	"\vCreateSpace\x12#.pars.session.v1.CreateSpaceRequest\x1a$.pars.session.v1.CreateSpaceResponse\x12R\n" +
+	"\tJoinSpace\x12!.pars.session.v1.JoinSpaceRequest\x1a\".pars.session.v1.JoinSpaceResponse\x12U\n" +
+	"\n" +
+	"ListSpaces\x12\".pars.session.v1.ListSpacesRequest\x1a#.pars.session.v1.ListSpacesResponse\x12X\n" +
+	"\vPostToSpace\x12#.pars.session.v1.PostToSpaceRequest\x1a$.pars.session.v1.PostToSpaceResponse\x12R\n" +
+	"\tListPosts\x12!.pars.session.v1.ListPostsRequest\x1a\".pars.session.v1.ListPostsResponse\x12W\n" +
+	"\n" +
+	"WatchPosts\x12\".pars.session.v1.WatchPostsRequest\x1a#.pars.session.v1.WatchPostsResponse0\x01\x12R\n" +
+	"\tSyncSpace\x12!.pars.session.v1.SyncSpaceRequest\x1a\".pars.session.v1.SyncSpaceResponse\x12Z\n" +
+	"\vExportSpace\x12#.pars.session.v1.ExportSpaceRequest\x1a$.pars.session.v1.ExportSpaceResponse0\x01\x12Z\n" +
+	"\vImportSpace\x12#.pars.session.v1.ImportSpaceRequest\x1a$.pars.session.v1.ImportSpaceResponse(\x01B.Z,github.com/pars-network/pars/session/api;apib\x06proto3"
 
 var (
 	file_session_api_session_proto_rawDescOnce sync.Once
@@ -2147,7 +3405,7 @@ func file_session_api_session_proto_rawDescGZIP() []byte {
 }
 
 var file_session_api_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_session_api_session_proto_goTypes = []any{
 	(Direction)(0),                  // 0: pars.session.v1.Direction
 	(State)(0),                      // 1: pars.session.v1.State
@@ -2185,6 +3443,27 @@ var file_session_api_session_proto_goTypes = []any{
 	(*ListMessagesResponse)(nil),    // 33: pars.session.v1.ListMessagesResponse
 	(*WatchMessagesRequest)(nil),    // 34: pars.session.v1.WatchMessagesRequest
 	(*WatchMessagesResponse)(nil),   // 35: pars.session.v1.WatchMessagesResponse
+	(*Space)(nil),                   // 36: pars.session.v1.Space
+	(*Post)(nil),                    // 37: pars.session.v1.Post
+	(*CreateSpaceRequest)(nil),      // 38: pars.session.v1.CreateSpaceRequest
+	(*CreateSpaceResponse)(nil),     // 39: pars.session.v1.CreateSpaceResponse
+	(*JoinSpaceRequest)(nil),        // 40: pars.session.v1.JoinSpaceRequest
+	(*JoinSpaceResponse)(nil),       // 41: pars.session.v1.JoinSpaceResponse
+	(*ListSpacesRequest)(nil),       // 42: pars.session.v1.ListSpacesRequest
+	(*ListSpacesResponse)(nil),      // 43: pars.session.v1.ListSpacesResponse
+	(*PostToSpaceRequest)(nil),      // 44: pars.session.v1.PostToSpaceRequest
+	(*PostToSpaceResponse)(nil),     // 45: pars.session.v1.PostToSpaceResponse
+	(*ListPostsRequest)(nil),        // 46: pars.session.v1.ListPostsRequest
+	(*ListPostsResponse)(nil),       // 47: pars.session.v1.ListPostsResponse
+	(*WatchPostsRequest)(nil),       // 48: pars.session.v1.WatchPostsRequest
+	(*WatchPostsResponse)(nil),      // 49: pars.session.v1.WatchPostsResponse
+	(*SyncSpaceRequest)(nil),        // 50: pars.session.v1.SyncSpaceRequest
+	(*SyncSpaceResponse)(nil),       // 51: pars.session.v1.SyncSpaceResponse
+	(*SyncResult)(nil),              // 52: pars.session.v1.SyncResult
+	(*ExportSpaceRequest)(nil),      // 53: pars.session.v1.ExportSpaceRequest
+	(*ExportSpaceResponse)(nil),     // 54: pars.session.v1.ExportSpaceResponse
+	(*ImportSpaceRequest)(nil),      // 55: pars.session.v1.ImportSpaceRequest
+	(*ImportSpaceResponse)(nil),     // 56: pars.session.v1.ImportSpaceResponse
 }
 var file_session_api_session_proto_depIdxs = []int32{
 	5,  // 0: pars.session.v1.ListPeersResponse.peers:type_name -> pars.session.v1.Peer
@@ -2201,41 +3480,67 @@ var file_session_api_session_proto_depIdxs = []int32{
 	29, // 11: pars.session.v1.SendMessageResponse.message:type_name -> pars.session.v1.Message
 	29, // 12: pars.session.v1.ListMessagesResponse.messages:type_name -> pars.session.v1.Message
 	29, // 13: pars.session.v1.WatchMessagesResponse.message:type_name -> pars.session.v1.Message
-	2,  // 14: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
-	4,  // 15: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
-	7,  // 16: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
-	9,  // 17: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
-	11, // 18: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
-	14, // 19: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
-	16, // 20: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
-	18, // 21: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
-	21, // 22: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
-	23, // 23: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
-	25, // 24: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
-	27, // 25: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
-	30, // 26: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
-	32, // 27: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
-	34, // 28: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
-	3,  // 29: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
-	6,  // 30: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
-	8,  // 31: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
-	10, // 32: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
-	12, // 33: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
-	15, // 34: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
-	17, // 35: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
-	19, // 36: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
-	22, // 37: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
-	24, // 38: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
-	26, // 39: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
-	28, // 40: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
-	31, // 41: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
-	33, // 42: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
-	35, // 43: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
-	29, // [29:44] is the sub-list for method output_type
-	14, // [14:29] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	36, // 14: pars.session.v1.CreateSpaceResponse.space:type_name -> pars.session.v1.Space
+	36, // 15: pars.session.v1.JoinSpaceResponse.space:type_name -> pars.session.v1.Space
+	36, // 16: pars.session.v1.ListSpacesResponse.spaces:type_name -> pars.session.v1.Space
+	37, // 17: pars.session.v1.PostToSpaceResponse.post:type_name -> pars.session.v1.Post
+	37, // 18: pars.session.v1.ListPostsResponse.posts:type_name -> pars.session.v1.Post
+	37, // 19: pars.session.v1.WatchPostsResponse.post:type_name -> pars.session.v1.Post
+	52, // 20: pars.session.v1.SyncSpaceResponse.results:type_name -> pars.session.v1.SyncResult
+	36, // 21: pars.session.v1.ImportSpaceResponse.space:type_name -> pars.session.v1.Space
+	2,  // 22: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
+	4,  // 23: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
+	7,  // 24: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
+	9,  // 25: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
+	11, // 26: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
+	14, // 27: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
+	16, // 28: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
+	18, // 29: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
+	21, // 30: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
+	23, // 31: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
+	25, // 32: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
+	27, // 33: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
+	30, // 34: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
+	32, // 35: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
+	34, // 36: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
+	38, // 37: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
+	40, // 38: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
+	42, // 39: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
+	44, // 40: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
+	46, // 41: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
+	48, // 42: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
+	50, // 43: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
+	53, // 44: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
+	55, // 45: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
+	3,  // 46: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
+	6,  // 47: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
+	8,  // 48: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
+	10, // 49: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
+	12, // 50: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
+	15, // 51: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
+	17, // 52: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
+	19, // 53: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
+	22, // 54: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
+	24, // 55: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
+	26, // 56: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
+	28, // 57: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
+	31, // 58: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
+	33, // 59: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
+	35, // 60: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
+	39, // 61: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
+	41, // 62: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
+	43, // 63: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
+	45, // 64: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
+	47, // 65: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
+	49, // 66: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
+	51, // 67: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
+	54, // 68: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
+	56, // 69: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
+	46, // [46:70] is the sub-list for method output_type
+	22, // [22:46] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_session_api_session_proto_init() }
@@ -2244,15 +3549,16 @@ func file_session_api_session_proto_init() {
 		return
 	}
 	file_session_api_session_proto_msgTypes[32].OneofWrappers = []any{}
+	file_session_api_session_proto_msgTypes[46].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_session_api_session_proto_rawDesc), len(file_session_api_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   34,
+			NumMessages:   55,
 			NumExtensions: 0,
-			NumServices:   4,
+			NumServices:   5,
 		},
 		GoTypes:           file_session_api_session_proto_goTypes,
 		DependencyIndexes: file_session_api_session_proto_depIdxs,

@@ -8,6 +8,7 @@ import (
 	"github.com/pars-network/pars/session/api"
 	"github.com/pars-network/pars/session/identity"
 	"github.com/pars-network/pars/session/messenger"
+	"github.com/pars-network/pars/session/mistake"
 )
 
 // maxPage is how many messages one answer holds at most.
@@ -19,14 +20,14 @@ const reasonHeader = "Pars-Reason"
 // apiError turns an error into one of the API. What is not the caller's mistake
 // is logged and told without details.
 func (d *Daemon) apiError(err error) error {
-	var e *messenger.Error
+	var e *mistake.Error
 	if !errors.As(err, &e) {
 		d.cfg.Logger.Error("API call failed", "error", err)
 		return connect.NewError(connect.CodeInternal, errors.New("the daemon could not do this; its log says why"))
 	}
-	code := map[messenger.Class]connect.Code{
-		messenger.Invalid: connect.CodeInvalidArgument, messenger.NotFound: connect.CodeNotFound,
-		messenger.Refused: connect.CodeFailedPrecondition, messenger.Full: connect.CodeResourceExhausted,
+	code := map[mistake.Class]connect.Code{
+		mistake.Invalid: connect.CodeInvalidArgument, mistake.NotFound: connect.CodeNotFound,
+		mistake.Refused: connect.CodeFailedPrecondition, mistake.Full: connect.CodeResourceExhausted,
 	}[e.Class]
 	out := connect.NewError(code, e)
 	out.Meta().Set(reasonHeader, e.Reason)

@@ -22,6 +22,7 @@ type Daemon struct {
 	started   time.Time
 	store     *store.Store
 	messenger *messenger.Messenger
+	spaces    *spaces
 	link      *link
 	server    *server
 
@@ -68,10 +69,14 @@ func (d *Daemon) start(ctx context.Context) error {
 	if d.link, err = newLink(d.cfg, receiver, d.messenger.PeerConnected); err != nil {
 		return err
 	}
-	if d.server, err = newServer(ctx, d.cfg, d.handler()); err != nil {
+	if d.spaces, err = newSpaces(d.cfg, d.store, d.link); err != nil {
 		return errors.Join(err, d.link.close())
 	}
+	if d.server, err = newServer(ctx, d.cfg, d.handler()); err != nil {
+		return errors.Join(err, d.spaces.close(), d.link.close())
+	}
 	ctx, d.cancel = context.WithCancel(ctx)
+	d.work.Go(func() { d.spaces.run(ctx) })
 	d.work.Go(func() { d.messenger.Run(ctx, d.link) })
 	d.work.Go(func() { d.link.bootstrap.Run(ctx) })
 	go func() {
@@ -94,7 +99,7 @@ func (d *Daemon) stop(cause error) {
 		err := errors.Join(cause, d.server.close())
 		d.cancel()
 		d.work.Wait()
-		d.err = errors.Join(err, d.link.close(), d.store.Close())
+		d.err = errors.Join(err, d.spaces.close(), d.link.close(), d.store.Close())
 		close(d.done)
 	})
 }

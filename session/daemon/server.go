@@ -18,11 +18,25 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/pars-network/pars/session/api"
+	"github.com/pars-network/pars/session/api/apiconnect"
 )
 
 // maxRequest bounds the body of one API request, in bytes. A contact card is
-// the largest thing that is ever sent.
+// the largest thing that is ever sent at once. The import of a file is a stream of
+// messages that are bounded one by one.
 const maxRequest = 256 << 10
+
+// bounded bounds what a request can send.
+func bounded(handler http.Handler) http.Handler {
+	limited := http.MaxBytesHandler(handler, maxRequest)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == apiconnect.SpaceServiceImportSpaceProcedure {
+			handler.ServeHTTP(w, r)
+			return
+		}
+		limited.ServeHTTP(w, r)
+	})
+}
 
 // server serves the API on its socket and, if asked to, on loopback.
 type server struct {
@@ -42,7 +56,7 @@ func newServer(ctx context.Context, cfg Config, handler http.Handler) (*server, 
 	protocols.SetHTTP1(true)
 	protocols.SetUnencryptedHTTP2(true)
 	s.http = http.Server{
-		Handler:           http.MaxBytesHandler(handler, maxRequest),
+		Handler:           bounded(handler),
 		Protocols:         &protocols,
 		ReadHeaderTimeout: 10 * time.Second,
 		MaxHeaderBytes:    16 << 10,
@@ -105,7 +119,7 @@ func (s *server) listenHTTP(ctx context.Context, cfg Config, handler http.Handle
 	}
 	s.httpAddr = l.Addr().String()
 	web := &http.Server{
-		Handler:           guard(token, http.MaxBytesHandler(handler, maxRequest)),
+		Handler:           guard(token, bounded(handler)),
 		Protocols:         protocols,
 		ReadHeaderTimeout: 10 * time.Second,
 		MaxHeaderBytes:    16 << 10,

@@ -183,11 +183,11 @@ func cardError(err error) error {
 	case errors.Is(err, identity.ErrSignature), errors.Is(err, identity.ErrCardAltered):
 		return ErrCardAltered
 	case errors.Is(err, identity.ErrExpired):
-		return ErrCardExpired.with("%v", err)
+		return ErrCardExpired.With("%v", err)
 	case errors.Is(err, identity.ErrNotYet):
-		return ErrCardFuture.with("%v", err)
+		return ErrCardFuture.With("%v", err)
 	default:
-		return ErrCard.with("%v", err)
+		return ErrCard.With("%v", err)
 	}
 }
 
@@ -206,7 +206,7 @@ func (m *Messenger) accept(id identity.ID, card *identity.Bundle, name string) (
 		return Contact{}, err
 	}
 	if c == nil && card == nil {
-		return Contact{}, ErrNoContact.with("a Session ID alone is not enough, and nobody with this one has written to you")
+		return Contact{}, ErrNoContact.With("a Session ID alone is not enough, and nobody with this one has written to you")
 	}
 	if c == nil {
 		c = &contact{id: id, r: contactRecord{AddedMs: ms(m.cfg.Clock.Now())}}
@@ -267,7 +267,7 @@ func (m *Messenger) rename(c *contact, name string) error {
 		return err
 	}
 	if len(others) >= MaxContacts {
-		return ErrFull.with("there are %d contacts", len(others))
+		return ErrFull.With("there are %d contacts", len(others))
 	}
 	for _, o := range others {
 		if o.id != c.id && strings.EqualFold(o.r.Name, name) {
@@ -275,7 +275,7 @@ func (m *Messenger) rename(c *contact, name string) error {
 				name = c.id.String()
 				break
 			}
-			return ErrNameTaken.with("%s is %s", name, o.id)
+			return ErrNameTaken.With("%s is %s", name, o.id)
 		}
 	}
 	c.r.Name = name

@@ -70,7 +70,7 @@ func (m *Messenger) RestoreIdentity(phrase string) (Identity, error) {
 func (m *Messenger) adopt(phrase string) (Identity, error) {
 	account, err := identity.AccountFromPhrase(phrase)
 	if err != nil {
-		return Identity{}, ErrPhrase.with("%v", err)
+		return Identity{}, ErrPhrase.With("%v", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -57,7 +57,7 @@ type Message struct {
 // Send queues a text for a contact and returns it once it is durable.
 func (m *Messenger) Send(to, text string) (Message, error) {
 	if text == "" || len(text) > MaxText || !utf8.ValidString(text) {
-		return Message{}, ErrText.with("%d bytes, want 1 to %d of UTF-8", len(text), MaxText)
+		return Message{}, ErrText.With("%d bytes, want 1 to %d of UTF-8", len(text), MaxText)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -69,10 +69,10 @@ func (m *Messenger) Send(to, text string) (Message, error) {
 		return Message{}, err
 	}
 	if c.r.Request {
-		return Message{}, ErrNoContact.with("%s has written to you but is not accepted yet: parsctl contact add %s", c.r.Name, c.id)
+		return Message{}, ErrNoContact.With("%s has written to you but is not accepted yet: parsctl contact add %s", c.r.Name, c.id)
 	}
 	if n := m.queuedLocked(); n >= MaxQueued {
-		return Message{}, ErrFull.with("%d messages wait to be stored by others", n)
+		return Message{}, ErrFull.With("%d messages wait to be stored by others", n)
 	}
 	id, err := envelope.NewMessageID(m.cfg.Rand)
 	if err != nil {
@@ -109,10 +109,10 @@ func (m *Messenger) seal(b *store.Batch, c *contact, seq uint64, r *messageRecor
 	}
 	bundle := c.address(now)
 	if bundle == nil {
-		return nil, ErrNoContact.with("%s has no card", c.r.Name)
+		return nil, ErrNoContact.With("%s has no card", c.r.Name)
 	}
 	if err := bundle.Check(now); err != nil {
-		return nil, ErrCardExpired.with("%s: %v", c.r.Name, err)
+		return nil, ErrCardExpired.With("%s: %v", c.r.Name, err)
 	}
 	msg, err := envelope.NewText(r.ID, envelope.ConversationOf(m.account.ID(), c.id), fromMs(r.SentMs), r.Text)
 	if err != nil {

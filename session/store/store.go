@@ -169,7 +169,7 @@ func inspect(f vfs.FS, dir string) (bool, error) {
 	}
 	for _, name := range names {
 		switch name {
-		case "db", slotName + newSuffix, "api.sock", "api.token", "node.key":
+		case "db", graphName, slotName + newSuffix, "api.sock", "api.token", "node.key":
 		default:
 			return false, fmt.Errorf("%w: %s has %q in it and no %s; give an empty folder or the right one", ErrForeign, dir, name, slotName)
 		}
@@ -182,8 +182,10 @@ func (s *Store) open(dbDir string, exists bool) error {
 	if exists {
 		s.slot, s.keys, err = openSlot(s.cfg)
 	} else {
-		if err := emptyDatabase(s.cfg.FS, dbDir); err != nil {
-			return err
+		for _, dir := range []string{dbDir, s.cfg.FS.PathJoin(s.cfg.Dir, graphName)} {
+			if err := emptyDatabase(s.cfg.FS, dir); err != nil {
+				return err
+			}
 		}
 		s.slot, s.keys, err = createSlot(s.cfg)
 	}
@@ -209,6 +211,9 @@ func (s *Store) open(dbDir string, exists bool) error {
 // a new slot would hide that.
 func emptyDatabase(f vfs.FS, dbDir string) error {
 	names, err := f.List(dbDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("store: listing %s: %w", dbDir, err)
 	}

@@ -36,6 +36,8 @@ const (
 	ContactServiceName = "pars.session.v1.ContactService"
 	// MessageServiceName is the fully-qualified name of the MessageService service.
 	MessageServiceName = "pars.session.v1.MessageService"
+	// SpaceServiceName is the fully-qualified name of the SpaceService service.
+	SpaceServiceName = "pars.session.v1.SpaceService"
 )
 
 // These constants are the fully-qualified names of the RPCs defined in this package. They're
@@ -89,6 +91,28 @@ const (
 	// MessageServiceWatchMessagesProcedure is the fully-qualified name of the MessageService's
 	// WatchMessages RPC.
 	MessageServiceWatchMessagesProcedure = "/pars.session.v1.MessageService/WatchMessages"
+	// SpaceServiceCreateSpaceProcedure is the fully-qualified name of the SpaceService's CreateSpace
+	// RPC.
+	SpaceServiceCreateSpaceProcedure = "/pars.session.v1.SpaceService/CreateSpace"
+	// SpaceServiceJoinSpaceProcedure is the fully-qualified name of the SpaceService's JoinSpace RPC.
+	SpaceServiceJoinSpaceProcedure = "/pars.session.v1.SpaceService/JoinSpace"
+	// SpaceServiceListSpacesProcedure is the fully-qualified name of the SpaceService's ListSpaces RPC.
+	SpaceServiceListSpacesProcedure = "/pars.session.v1.SpaceService/ListSpaces"
+	// SpaceServicePostToSpaceProcedure is the fully-qualified name of the SpaceService's PostToSpace
+	// RPC.
+	SpaceServicePostToSpaceProcedure = "/pars.session.v1.SpaceService/PostToSpace"
+	// SpaceServiceListPostsProcedure is the fully-qualified name of the SpaceService's ListPosts RPC.
+	SpaceServiceListPostsProcedure = "/pars.session.v1.SpaceService/ListPosts"
+	// SpaceServiceWatchPostsProcedure is the fully-qualified name of the SpaceService's WatchPosts RPC.
+	SpaceServiceWatchPostsProcedure = "/pars.session.v1.SpaceService/WatchPosts"
+	// SpaceServiceSyncSpaceProcedure is the fully-qualified name of the SpaceService's SyncSpace RPC.
+	SpaceServiceSyncSpaceProcedure = "/pars.session.v1.SpaceService/SyncSpace"
+	// SpaceServiceExportSpaceProcedure is the fully-qualified name of the SpaceService's ExportSpace
+	// RPC.
+	SpaceServiceExportSpaceProcedure = "/pars.session.v1.SpaceService/ExportSpace"
+	// SpaceServiceImportSpaceProcedure is the fully-qualified name of the SpaceService's ImportSpace
+	// RPC.
+	SpaceServiceImportSpaceProcedure = "/pars.session.v1.SpaceService/ImportSpace"
 )
 
 // NodeServiceClient is a client for the pars.session.v1.NodeService service.
@@ -689,4 +713,310 @@ func (UnimplementedMessageServiceHandler) ListMessages(context.Context, *connect
 
 func (UnimplementedMessageServiceHandler) WatchMessages(context.Context, *connect.Request[api.WatchMessagesRequest], *connect.ServerStream[api.WatchMessagesResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.MessageService.WatchMessages is not implemented"))
+}
+
+// SpaceServiceClient is a client for the pars.session.v1.SpaceService service.
+type SpaceServiceClient interface {
+	// CreateSpace makes a space and returns the link to give to others.
+	CreateSpace(context.Context, *connect.Request[api.CreateSpaceRequest]) (*connect.Response[api.CreateSpaceResponse], error)
+	// JoinSpace takes part in the space of a link. Joining again changes nothing.
+	JoinSpace(context.Context, *connect.Request[api.JoinSpaceRequest]) (*connect.Response[api.JoinSpaceResponse], error)
+	// ListSpaces lists the spaces in the order in which they were joined.
+	ListSpaces(context.Context, *connect.Request[api.ListSpacesRequest]) (*connect.Response[api.ListSpacesResponse], error)
+	// PostToSpace writes a text and returns it when it is durable. It is spread to
+	// whoever is linked now or later.
+	PostToSpace(context.Context, *connect.Request[api.PostToSpaceRequest]) (*connect.Response[api.PostToSpaceResponse], error)
+	// ListPosts returns posts in the order in which they came here; what a post
+	// answers stands before it.
+	ListPosts(context.Context, *connect.Request[api.ListPostsRequest]) (*connect.Response[api.ListPostsResponse], error)
+	// WatchPosts streams the posts after a position, those that are there and those
+	// that come.
+	WatchPosts(context.Context, *connect.Request[api.WatchPostsRequest]) (*connect.ServerStreamForClient[api.WatchPostsResponse], error)
+	// SyncSpace reconciles a space with every linked node now, and says what came
+	// of it.
+	SyncSpace(context.Context, *connect.Request[api.SyncSpaceRequest]) (*connect.Response[api.SyncSpaceResponse], error)
+	// ExportSpace streams a file with everything that a space holds, for where no
+	// network is.
+	ExportSpace(context.Context, *connect.Request[api.ExportSpaceRequest]) (*connect.ServerStreamForClient[api.ExportSpaceResponse], error)
+	// ImportSpace reads such a file. Importing it twice does no harm.
+	ImportSpace(context.Context) *connect.ClientStreamForClient[api.ImportSpaceRequest, api.ImportSpaceResponse]
+}
+
+// NewSpaceServiceClient constructs a client for the pars.session.v1.SpaceService service. By
+// default, it uses the Connect protocol with the binary Protobuf Codec, asks for gzipped responses,
+// and sends uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the
+// connect.WithGRPC() or connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewSpaceServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) SpaceServiceClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	spaceServiceMethods := api.File_session_api_session_proto.Services().ByName("SpaceService").Methods()
+	return &spaceServiceClient{
+		createSpace: connect.NewClient[api.CreateSpaceRequest, api.CreateSpaceResponse](
+			httpClient,
+			baseURL+SpaceServiceCreateSpaceProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("CreateSpace")),
+			connect.WithClientOptions(opts...),
+		),
+		joinSpace: connect.NewClient[api.JoinSpaceRequest, api.JoinSpaceResponse](
+			httpClient,
+			baseURL+SpaceServiceJoinSpaceProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("JoinSpace")),
+			connect.WithClientOptions(opts...),
+		),
+		listSpaces: connect.NewClient[api.ListSpacesRequest, api.ListSpacesResponse](
+			httpClient,
+			baseURL+SpaceServiceListSpacesProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("ListSpaces")),
+			connect.WithClientOptions(opts...),
+		),
+		postToSpace: connect.NewClient[api.PostToSpaceRequest, api.PostToSpaceResponse](
+			httpClient,
+			baseURL+SpaceServicePostToSpaceProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("PostToSpace")),
+			connect.WithClientOptions(opts...),
+		),
+		listPosts: connect.NewClient[api.ListPostsRequest, api.ListPostsResponse](
+			httpClient,
+			baseURL+SpaceServiceListPostsProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("ListPosts")),
+			connect.WithClientOptions(opts...),
+		),
+		watchPosts: connect.NewClient[api.WatchPostsRequest, api.WatchPostsResponse](
+			httpClient,
+			baseURL+SpaceServiceWatchPostsProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("WatchPosts")),
+			connect.WithClientOptions(opts...),
+		),
+		syncSpace: connect.NewClient[api.SyncSpaceRequest, api.SyncSpaceResponse](
+			httpClient,
+			baseURL+SpaceServiceSyncSpaceProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("SyncSpace")),
+			connect.WithClientOptions(opts...),
+		),
+		exportSpace: connect.NewClient[api.ExportSpaceRequest, api.ExportSpaceResponse](
+			httpClient,
+			baseURL+SpaceServiceExportSpaceProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("ExportSpace")),
+			connect.WithClientOptions(opts...),
+		),
+		importSpace: connect.NewClient[api.ImportSpaceRequest, api.ImportSpaceResponse](
+			httpClient,
+			baseURL+SpaceServiceImportSpaceProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("ImportSpace")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// spaceServiceClient implements SpaceServiceClient.
+type spaceServiceClient struct {
+	createSpace *connect.Client[api.CreateSpaceRequest, api.CreateSpaceResponse]
+	joinSpace   *connect.Client[api.JoinSpaceRequest, api.JoinSpaceResponse]
+	listSpaces  *connect.Client[api.ListSpacesRequest, api.ListSpacesResponse]
+	postToSpace *connect.Client[api.PostToSpaceRequest, api.PostToSpaceResponse]
+	listPosts   *connect.Client[api.ListPostsRequest, api.ListPostsResponse]
+	watchPosts  *connect.Client[api.WatchPostsRequest, api.WatchPostsResponse]
+	syncSpace   *connect.Client[api.SyncSpaceRequest, api.SyncSpaceResponse]
+	exportSpace *connect.Client[api.ExportSpaceRequest, api.ExportSpaceResponse]
+	importSpace *connect.Client[api.ImportSpaceRequest, api.ImportSpaceResponse]
+}
+
+// CreateSpace calls pars.session.v1.SpaceService.CreateSpace.
+func (c *spaceServiceClient) CreateSpace(ctx context.Context, req *connect.Request[api.CreateSpaceRequest]) (*connect.Response[api.CreateSpaceResponse], error) {
+	return c.createSpace.CallUnary(ctx, req)
+}
+
+// JoinSpace calls pars.session.v1.SpaceService.JoinSpace.
+func (c *spaceServiceClient) JoinSpace(ctx context.Context, req *connect.Request[api.JoinSpaceRequest]) (*connect.Response[api.JoinSpaceResponse], error) {
+	return c.joinSpace.CallUnary(ctx, req)
+}
+
+// ListSpaces calls pars.session.v1.SpaceService.ListSpaces.
+func (c *spaceServiceClient) ListSpaces(ctx context.Context, req *connect.Request[api.ListSpacesRequest]) (*connect.Response[api.ListSpacesResponse], error) {
+	return c.listSpaces.CallUnary(ctx, req)
+}
+
+// PostToSpace calls pars.session.v1.SpaceService.PostToSpace.
+func (c *spaceServiceClient) PostToSpace(ctx context.Context, req *connect.Request[api.PostToSpaceRequest]) (*connect.Response[api.PostToSpaceResponse], error) {
+	return c.postToSpace.CallUnary(ctx, req)
+}
+
+// ListPosts calls pars.session.v1.SpaceService.ListPosts.
+func (c *spaceServiceClient) ListPosts(ctx context.Context, req *connect.Request[api.ListPostsRequest]) (*connect.Response[api.ListPostsResponse], error) {
+	return c.listPosts.CallUnary(ctx, req)
+}
+
+// WatchPosts calls pars.session.v1.SpaceService.WatchPosts.
+func (c *spaceServiceClient) WatchPosts(ctx context.Context, req *connect.Request[api.WatchPostsRequest]) (*connect.ServerStreamForClient[api.WatchPostsResponse], error) {
+	return c.watchPosts.CallServerStream(ctx, req)
+}
+
+// SyncSpace calls pars.session.v1.SpaceService.SyncSpace.
+func (c *spaceServiceClient) SyncSpace(ctx context.Context, req *connect.Request[api.SyncSpaceRequest]) (*connect.Response[api.SyncSpaceResponse], error) {
+	return c.syncSpace.CallUnary(ctx, req)
+}
+
+// ExportSpace calls pars.session.v1.SpaceService.ExportSpace.
+func (c *spaceServiceClient) ExportSpace(ctx context.Context, req *connect.Request[api.ExportSpaceRequest]) (*connect.ServerStreamForClient[api.ExportSpaceResponse], error) {
+	return c.exportSpace.CallServerStream(ctx, req)
+}
+
+// ImportSpace calls pars.session.v1.SpaceService.ImportSpace.
+func (c *spaceServiceClient) ImportSpace(ctx context.Context) *connect.ClientStreamForClient[api.ImportSpaceRequest, api.ImportSpaceResponse] {
+	return c.importSpace.CallClientStream(ctx)
+}
+
+// SpaceServiceHandler is an implementation of the pars.session.v1.SpaceService service.
+type SpaceServiceHandler interface {
+	// CreateSpace makes a space and returns the link to give to others.
+	CreateSpace(context.Context, *connect.Request[api.CreateSpaceRequest]) (*connect.Response[api.CreateSpaceResponse], error)
+	// JoinSpace takes part in the space of a link. Joining again changes nothing.
+	JoinSpace(context.Context, *connect.Request[api.JoinSpaceRequest]) (*connect.Response[api.JoinSpaceResponse], error)
+	// ListSpaces lists the spaces in the order in which they were joined.
+	ListSpaces(context.Context, *connect.Request[api.ListSpacesRequest]) (*connect.Response[api.ListSpacesResponse], error)
+	// PostToSpace writes a text and returns it when it is durable. It is spread to
+	// whoever is linked now or later.
+	PostToSpace(context.Context, *connect.Request[api.PostToSpaceRequest]) (*connect.Response[api.PostToSpaceResponse], error)
+	// ListPosts returns posts in the order in which they came here; what a post
+	// answers stands before it.
+	ListPosts(context.Context, *connect.Request[api.ListPostsRequest]) (*connect.Response[api.ListPostsResponse], error)
+	// WatchPosts streams the posts after a position, those that are there and those
+	// that come.
+	WatchPosts(context.Context, *connect.Request[api.WatchPostsRequest], *connect.ServerStream[api.WatchPostsResponse]) error
+	// SyncSpace reconciles a space with every linked node now, and says what came
+	// of it.
+	SyncSpace(context.Context, *connect.Request[api.SyncSpaceRequest]) (*connect.Response[api.SyncSpaceResponse], error)
+	// ExportSpace streams a file with everything that a space holds, for where no
+	// network is.
+	ExportSpace(context.Context, *connect.Request[api.ExportSpaceRequest], *connect.ServerStream[api.ExportSpaceResponse]) error
+	// ImportSpace reads such a file. Importing it twice does no harm.
+	ImportSpace(context.Context, *connect.ClientStream[api.ImportSpaceRequest]) (*connect.Response[api.ImportSpaceResponse], error)
+}
+
+// NewSpaceServiceHandler builds an HTTP handler from the service implementation. It returns the
+// path on which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewSpaceServiceHandler(svc SpaceServiceHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	spaceServiceMethods := api.File_session_api_session_proto.Services().ByName("SpaceService").Methods()
+	spaceServiceCreateSpaceHandler := connect.NewUnaryHandler(
+		SpaceServiceCreateSpaceProcedure,
+		svc.CreateSpace,
+		connect.WithSchema(spaceServiceMethods.ByName("CreateSpace")),
+		connect.WithHandlerOptions(opts...),
+	)
+	spaceServiceJoinSpaceHandler := connect.NewUnaryHandler(
+		SpaceServiceJoinSpaceProcedure,
+		svc.JoinSpace,
+		connect.WithSchema(spaceServiceMethods.ByName("JoinSpace")),
+		connect.WithHandlerOptions(opts...),
+	)
+	spaceServiceListSpacesHandler := connect.NewUnaryHandler(
+		SpaceServiceListSpacesProcedure,
+		svc.ListSpaces,
+		connect.WithSchema(spaceServiceMethods.ByName("ListSpaces")),
+		connect.WithHandlerOptions(opts...),
+	)
+	spaceServicePostToSpaceHandler := connect.NewUnaryHandler(
+		SpaceServicePostToSpaceProcedure,
+		svc.PostToSpace,
+		connect.WithSchema(spaceServiceMethods.ByName("PostToSpace")),
+		connect.WithHandlerOptions(opts...),
+	)
+	spaceServiceListPostsHandler := connect.NewUnaryHandler(
+		SpaceServiceListPostsProcedure,
+		svc.ListPosts,
+		connect.WithSchema(spaceServiceMethods.ByName("ListPosts")),
+		connect.WithHandlerOptions(opts...),
+	)
+	spaceServiceWatchPostsHandler := connect.NewServerStreamHandler(
+		SpaceServiceWatchPostsProcedure,
+		svc.WatchPosts,
+		connect.WithSchema(spaceServiceMethods.ByName("WatchPosts")),
+		connect.WithHandlerOptions(opts...),
+	)
+	spaceServiceSyncSpaceHandler := connect.NewUnaryHandler(
+		SpaceServiceSyncSpaceProcedure,
+		svc.SyncSpace,
+		connect.WithSchema(spaceServiceMethods.ByName("SyncSpace")),
+		connect.WithHandlerOptions(opts...),
+	)
+	spaceServiceExportSpaceHandler := connect.NewServerStreamHandler(
+		SpaceServiceExportSpaceProcedure,
+		svc.ExportSpace,
+		connect.WithSchema(spaceServiceMethods.ByName("ExportSpace")),
+		connect.WithHandlerOptions(opts...),
+	)
+	spaceServiceImportSpaceHandler := connect.NewClientStreamHandler(
+		SpaceServiceImportSpaceProcedure,
+		svc.ImportSpace,
+		connect.WithSchema(spaceServiceMethods.ByName("ImportSpace")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/pars.session.v1.SpaceService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case SpaceServiceCreateSpaceProcedure:
+			spaceServiceCreateSpaceHandler.ServeHTTP(w, r)
+		case SpaceServiceJoinSpaceProcedure:
+			spaceServiceJoinSpaceHandler.ServeHTTP(w, r)
+		case SpaceServiceListSpacesProcedure:
+			spaceServiceListSpacesHandler.ServeHTTP(w, r)
+		case SpaceServicePostToSpaceProcedure:
+			spaceServicePostToSpaceHandler.ServeHTTP(w, r)
+		case SpaceServiceListPostsProcedure:
+			spaceServiceListPostsHandler.ServeHTTP(w, r)
+		case SpaceServiceWatchPostsProcedure:
+			spaceServiceWatchPostsHandler.ServeHTTP(w, r)
+		case SpaceServiceSyncSpaceProcedure:
+			spaceServiceSyncSpaceHandler.ServeHTTP(w, r)
+		case SpaceServiceExportSpaceProcedure:
+			spaceServiceExportSpaceHandler.ServeHTTP(w, r)
+		case SpaceServiceImportSpaceProcedure:
+			spaceServiceImportSpaceHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedSpaceServiceHandler returns CodeUnimplemented from all methods.
+type UnimplementedSpaceServiceHandler struct{}
+
+func (UnimplementedSpaceServiceHandler) CreateSpace(context.Context, *connect.Request[api.CreateSpaceRequest]) (*connect.Response[api.CreateSpaceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.CreateSpace is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) JoinSpace(context.Context, *connect.Request[api.JoinSpaceRequest]) (*connect.Response[api.JoinSpaceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.JoinSpace is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) ListSpaces(context.Context, *connect.Request[api.ListSpacesRequest]) (*connect.Response[api.ListSpacesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.ListSpaces is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) PostToSpace(context.Context, *connect.Request[api.PostToSpaceRequest]) (*connect.Response[api.PostToSpaceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.PostToSpace is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) ListPosts(context.Context, *connect.Request[api.ListPostsRequest]) (*connect.Response[api.ListPostsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.ListPosts is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) WatchPosts(context.Context, *connect.Request[api.WatchPostsRequest], *connect.ServerStream[api.WatchPostsResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.WatchPosts is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) SyncSpace(context.Context, *connect.Request[api.SyncSpaceRequest]) (*connect.Response[api.SyncSpaceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.SyncSpace is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) ExportSpace(context.Context, *connect.Request[api.ExportSpaceRequest], *connect.ServerStream[api.ExportSpaceResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.ExportSpace is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) ImportSpace(context.Context, *connect.ClientStream[api.ImportSpaceRequest]) (*connect.Response[api.ImportSpaceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.ImportSpace is not implemented"))
 }
