@@ -82,7 +82,7 @@ func (vm *VM) noteRefusal(ctx context.Context, h *types.Header, err error) {
 // sealedBy reports whether id, a validator at the parent's P-Chain height, sealed
 // h.
 func (vm *VM) sealedBy(ctx context.Context, h *types.Header, id ids.NodeID) bool {
-	parent := vm.bc.GetHeader(h.ParentHash, h.Number.Uint64()-1)
+	parent := vm.bc.GetHeaderByHash(h.ParentHash) // its number may be what is wrong
 	if parent == nil {
 		return false
 	}

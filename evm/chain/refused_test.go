@@ -3,6 +3,7 @@ package chain
 import (
 	"context"
 	"errors"
+	"math/big"
 	"slices"
 	"testing"
 	"time"
@@ -57,6 +58,10 @@ func TestSealedByTellsWhoseBlockItIs(t *testing.T) {
 	bad := f.bend(func(h *types.Header, _ *engine.Extra) { h.GasLimit++ })
 	if !judge.sealedBy(context.Background(), bad.Header(), net.ids[by.index]) {
 		t.Error("an invalid block is not its proposer's, though it sealed it")
+	}
+	skips := f.bend(func(h *types.Header, _ *engine.Extra) { h.Number.Add(h.Number, big.NewInt(7)) })
+	if !judge.sealedBy(context.Background(), skips.Header(), net.ids[by.index]) {
+		t.Error("a block with a wrong number is not its proposer's, though it sealed it")
 	}
 	stolen := f.unsealed(func(h *types.Header, _ *engine.Extra) { h.GasLimit++ })
 	if judge.sealedBy(context.Background(), stolen.Header(), net.ids[by.index]) {

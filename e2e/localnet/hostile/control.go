@@ -19,7 +19,7 @@ import (
 // Every one is a GET that answers when it is done, with JSON:
 //
 //	/mode?is=honest|mute|dawdle|abstain    how the node takes part from now on
-//	/forge?name=NAME&name=...              send invalid blocks; without names all but those that need an idle chain
+//	/forge?name=NAME&name=...              send invalid blocks; without names all but the two that need an idle chain
 //	/forgeries                             the list of them
 //	/equivocate?heights=N&variants=K&abstain=BOOL
 //	/strand?depth=N&size=BYTES             a chain of ancestors without a beginning

@@ -33,7 +33,7 @@ func (s *saboteur) equivocate(ctx context.Context, heights, variants int, abstai
 	}
 	var out []Equivocation
 	for len(out) < heights {
-		m, err := s.await(ctx, func(m moment) bool { return m.rank == 0 })
+		m, err := s.await(ctx, true, func(m moment) bool { return m.rank == 0 })
 		if err != nil {
 			return out, err
 		}

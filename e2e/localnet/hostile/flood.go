@@ -22,9 +22,9 @@ import (
 
 // Sizes in bytes.
 const (
-	gossipBytes  = 64 << 10  // of transactions in a message
-	largeTx      = 100 << 10 // below a pool's limit
-	oversizedTx  = 200 << 10 // above it
+	gossipBytes = 64 << 10  // of transactions in a message
+	largeTx     = 100 << 10 // below a pool's limit
+	oversizedTx = 200 << 10 // above it
 )
 
 // Flood is what was sent.

@@ -68,20 +68,21 @@ func (m moment) others() []ids.NodeID {
 
 func (m moment) parentMs() uint64 { return engine.TimeMs(m.parent) }
 
-// await returns the first new place for which fits says yes.
-func (s *saboteur) await(ctx context.Context, fits func(moment) bool) (moment, error) {
+// await returns the first place for which fits says yes; with fresh, not one that
+// is there already.
+func (s *saboteur) await(ctx context.Context, fresh bool, fits func(moment) bool) (moment, error) {
 	var last common.Hash
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
 		if hash := s.vm.Preferred().Hash(); hash != last {
-			fresh := last != (common.Hash{})
+			old := fresh && last == (common.Hash{})
 			last = hash
 			m, err := s.moment(ctx)
 			if err != nil {
 				return m, err
 			}
-			if fresh && m.parent.Hash() == hash && fits(m) {
+			if !old && m.parent.Hash() == hash && fits(m) {
 				return m, nil
 			}
 		}

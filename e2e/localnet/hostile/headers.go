@@ -32,7 +32,7 @@ const (
 	first  when = "first"  // in this node's own first window
 	second when = "second" // in another proposer's first window
 	atOnce when = "atOnce" // as soon as the parent is there
-	almost when = "almost" // just before this node's window, which is a later one
+	almost when = "almost" // just before this node's window, a later one; on an idle chain, since else the height is decided
 	idle   when = "idle"   // after almost ten seconds without transactions
 )
 
@@ -233,7 +233,7 @@ func (s *saboteur) forgeAll(ctx context.Context, names []string) ([]Forged, erro
 	for _, at := range []when{first, second, atOnce, almost, idle} {
 		var list []forgery
 		for _, c := range forgeries() {
-			if c.when == at && (len(names) == 0 && at != idle || slices.Contains(names, c.name)) {
+			if c.when == at && (len(names) == 0 && at != idle && at != almost || slices.Contains(names, c.name)) {
 				list = append(list, c)
 			}
 		}
@@ -252,14 +252,12 @@ func (s *saboteur) forgeAll(ctx context.Context, names []string) ([]Forged, erro
 // forgeAt waits for the moment and sends the forgeries that belong there.
 func (s *saboteur) forgeAt(ctx context.Context, at when, list []forgery) ([]Forged, error) {
 	for {
-		m, err := s.await(ctx, func(m moment) bool {
+		m, err := s.await(ctx, at != idle && at != almost, func(m moment) bool {
 			switch at {
 			case first:
 				return m.rank == 0
-			case second:
+			case second, almost:
 				return m.rank > 0
-			case almost:
-				return m.rank == 1
 			default:
 				return true
 			}
