@@ -19,6 +19,7 @@ type request struct {
 // group is what is accepted in one batch and with one sync.
 type group struct {
 	batch    *pebble.Batch
+	applied  bool              // the database has it, and syncs it
 	spaces   map[*space]uint64 // greatest position in it
 	accepted []*item
 }
@@ -93,7 +94,7 @@ func (s *Store) takeGroup() []*request {
 // settle waits until what a group wrote is synced, if writing did not fail, and makes
 // its outcomes final.
 func (s *Store) settle(g *group, err error) error {
-	if err != nil || g.batch.Empty() {
+	if err != nil || !g.applied {
 		return errors.Join(err, g.batch.Close())
 	}
 	err = g.batch.SyncWait()
@@ -144,6 +145,7 @@ func (s *Store) write(g *group, requests []*request, now time.Time) error {
 	if err := s.db.ApplyNoSyncWait(g.batch, pebble.Sync); err != nil {
 		return s.fail(err)
 	}
+	g.applied = true // the batch itself does not tell: pebble takes a large one's content away
 	for sp := range g.spaces {
 		sp.applied()
 	}
