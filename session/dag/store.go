@@ -154,7 +154,7 @@ func Open(cfg Config) (*Store, error) {
 		CacheSize:          cfg.CacheBytes, MemTableSize: cfg.memTable,
 	}
 	if cfg.Quiet {
-		options.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
+		options.Experimental.CompactionScheduler = newOneByOne()
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
