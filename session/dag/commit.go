@@ -24,9 +24,10 @@ type group struct {
 	accepted []*item
 }
 
-// maxSyncs is how many groups may be on their way to the disk: while one is being
-// synced, the next is written, and what comes then gathers for a third.
-const maxSyncs = 2
+// maxSyncs is how many groups may be on their way to the disk. pebble syncs those
+// together that were written while it synced others. If it were two, what comes
+// during a sync would miss the next one and wait for a third.
+const maxSyncs = 16
 
 // commit checks items against their parents, writes those that pass and syncs
 // them, together with those of callers that came while the disk was busy. What had
