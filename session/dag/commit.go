@@ -19,13 +19,15 @@ type request struct {
 // group is what is accepted in one batch and with one sync.
 type group struct {
 	batch    *pebble.Batch
+	applied  bool              // the database has it, and syncs it
 	spaces   map[*space]uint64 // greatest position in it
 	accepted []*item
 }
 
-// maxSyncs is how many groups may be on their way to the disk: while one is being
-// synced, the next is written, and what comes then gathers for a third.
-const maxSyncs = 2
+// maxSyncs is how many groups may be on their way to the disk. pebble syncs those
+// together that were written while it synced others. If it were two, what comes
+// during a sync would miss the next one and wait for a third.
+const maxSyncs = 16
 
 // commit checks items against their parents, writes those that pass and syncs
 // them, together with those of callers that came while the disk was busy. What had
@@ -93,7 +95,7 @@ func (s *Store) takeGroup() []*request {
 // settle waits until what a group wrote is synced, if writing did not fail, and makes
 // its outcomes final.
 func (s *Store) settle(g *group, err error) error {
-	if err != nil || g.batch.Empty() {
+	if err != nil || !g.applied {
 		return errors.Join(err, g.batch.Close())
 	}
 	err = g.batch.SyncWait()
@@ -144,6 +146,7 @@ func (s *Store) write(g *group, requests []*request, now time.Time) error {
 	if err := s.db.ApplyNoSyncWait(g.batch, pebble.Sync); err != nil {
 		return s.fail(err)
 	}
+	g.applied = true // the batch itself does not tell: pebble takes a large one's content away
 	for sp := range g.spaces {
 		sp.applied()
 	}

@@ -19,6 +19,13 @@
 // [Store.Add] answers [Accepted] only after the write-ahead log is synced.
 // Vertices of many callers share one sync. [Store.Append] makes a vertex of our own.
 //
+// # When the disk refuses
+//
+// A log that can't be written fails the store: every call says [ErrFailed] until it is
+// opened anew. Tables that can't be written are tried again, for the log has
+// what they are to hold; only when writers wait for them does the process end
+// ([Config.Fatal]). Nothing that was acknowledged is lost either way.
+//
 // # On disk
 //
 // One pebble database for all spaces. A vertex gets a local position, its number

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -15,6 +16,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -23,7 +25,7 @@ import (
 // The variables that make this test binary a writer in a process of its own.
 const (
 	envDir    = "PARS_TEST_DAG_DIR"
-	envRefuse = "PARS_TEST_DAG_REFUSE" // from which change on, and with what
+	envRefuse = "PARS_TEST_DAG_REFUSE" // from which change on, and with what; or tablesRefused
 )
 
 func TestMain(m *testing.M) {
@@ -37,12 +39,35 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// childTime is after how long a writer that hangs is made to print its stacks.
+const childTime = 2 * time.Minute
+
+// tablesRefused stands for a disk that takes the log and nothing else.
+const tablesRefused = "tables"
+
 // child writes to a store in dir and prints what was acknowledged: for ever, or on
 // a disk that refuses changes, until its work is done.
 func child(dir, refuse string) error {
+	go func() { // the test process is gone
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(1)
+	}()
 	w := &workload{tell: func(id ID) { fmt.Println("ack", id) }}
 	if refuse == "" {
 		s, err := Open(Config{Dir: dir, memTable: 64 << 10})
+		if err != nil {
+			return err
+		}
+		return forever(s, w)
+	}
+	if refuse == tablesRefused {
+		fs := errorfs.Wrap(vfs.Default, errorfs.InjectorFunc(func(op errorfs.Op) error {
+			if changes(op) && strings.HasSuffix(op.Path, ".sst") {
+				return &diskError{op.Path, syscall.ENOSPC}
+			}
+			return nil
+		}))
+		s, err := Open(Config{FS: fs, Dir: dir, memTable: 64 << 10})
 		if err != nil {
 			return err
 		}
@@ -115,8 +140,14 @@ func (e *diskError) Unwrap() error { return e.err }
 // spawn starts the child and returns what it prints, line by line.
 func spawn(t *testing.T, dir, refuse string) (*exec.Cmd, *bufio.Scanner, *bytes.Buffer) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	ctx, cancel := context.WithTimeout(t.Context(), childTime)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), envDir+"="+dir, envRefuse+"="+refuse)
+	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGQUIT) } // it prints its stacks
+	if _, err := cmd.StdinPipe(); err != nil {                               // open as long as this process lives
+		t.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -216,4 +247,25 @@ func TestTheDiskRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The disk takes the log but no tables, so that pebble makes writers wait for room
+// that never comes. The process says so and ends instead of waiting for ever, and
+// nothing acknowledged is lost.
+func TestTheDiskRefusesTables(t *testing.T) {
+	dir := t.TempDir()
+	cmd, lines, stderr := spawn(t, dir, tablesRefused)
+	var acked []ID
+	for lines.Scan() {
+		if id, ok := parseAck(t, lines.Text()); ok {
+			acked = append(acked, id)
+		}
+	}
+	if err := cmd.Wait(); err == nil || !strings.Contains(stderr.String(), "no space left on device") {
+		t.Fatalf("the child ended with %v: %s", err, stderr)
+	}
+	if len(acked) == 0 {
+		t.Fatal("nothing was acknowledged before")
+	}
+	audit(t, vfs.Default, acked, dir)
 }

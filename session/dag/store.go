@@ -70,8 +70,9 @@ type Config struct {
 	Admit func(*Vertex, Source) error
 	// Logger gets what pebble reports of background errors; nil means nowhere.
 	Logger *slog.Logger
-	// Fatal is called when pebble can't go on without risking what is on disk. It
-	// must not return. nil means: print and exit the process.
+	// Fatal is called when pebble can't go on without risking what is on disk, or when
+	// writers wait for room that the disk refuses to make. It must not return. nil
+	// means: print and exit the process.
 	Fatal func(message string)
 
 	// memTable is pebble's, in bytes; tests make it small. 0 means 8 MiB.
@@ -146,13 +147,14 @@ func Open(cfg Config) (*Store, error) {
 		orphans: newOrphans(cfg.Orphans),
 		peers:   newBuckets[string](cfg.PeerRate), authors: newBuckets[Author](cfg.AuthorRate),
 	}
+	logger := databaseLogger{cfg.Logger, cfg.Fatal}
 	options := &pebble.Options{
-		FS: cfg.FS, Lock: lock, Logger: databaseLogger{cfg.Logger, cfg.Fatal},
+		FS: cfg.FS, Lock: lock, Logger: logger, EventListener: (&stall{log: logger}).listener(),
 		FormatMajorVersion: pebble.FormatNewest,
 		CacheSize:          cfg.CacheBytes, MemTableSize: cfg.memTable,
 	}
 	if cfg.Quiet {
-		options.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
+		options.Experimental.CompactionScheduler = newOneByOne()
 	}
 	for i := range options.Levels {
 		options.Levels[i].FilterPolicy = bloom.FilterPolicy(10)

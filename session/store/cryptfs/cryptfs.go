@@ -85,7 +85,7 @@ func (f *FS) Create(name string, category vfs.DiskWriteCategory) (vfs.File, erro
 // ReuseForWrite replaces oldname by a new file: the old one's key stream must not
 // be used again.
 func (f *FS) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
-	if err := f.FS.Remove(oldname); err != nil {
+	if err := f.Remove(oldname); err != nil {
 		return nil, err
 	}
 	return f.Create(newname, category)

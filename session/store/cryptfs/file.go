@@ -1,6 +1,7 @@
 package cryptfs
 
 import (
+	"errors"
 	"io"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -25,7 +26,7 @@ type file struct {
 func (f *file) Read(b []byte) (int, error) {
 	n, err := f.ReadAt(b, f.read)
 	f.read += int64(n)
-	if n > 0 && err == io.EOF {
+	if n > 0 && errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err
