@@ -259,9 +259,6 @@ func (m *member) append(payload []byte) (*dag.Vertex, dag.ID) {
 
 // write edits a document.
 func (m *member) write(r *rand.Rand) {
-	if !m.node.Up() {
-		return
-	}
 	for { // an edit must have seen all that the documents contain
 		heads, err := m.store.Frontier(m.w.space)
 		if err != nil {
