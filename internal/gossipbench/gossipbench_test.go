@@ -39,7 +39,7 @@ type scale struct {
 
 var (
 	short = scale{hosts: 24, first: 40, warm: 60, steady: 80, after: 40}
-	full  = scale{hosts: 50, first: 100, warm: 600, steady: 1200, after: 200}
+	full  = scale{hosts: 50, first: 100, warm: 150, steady: 300, after: 200}
 )
 
 type hash = [32]byte
