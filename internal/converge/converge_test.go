@@ -31,7 +31,7 @@ func (w *world) history(s shape) {
 		made += burst
 		own := rand.New(rand.NewPCG(r.Uint64(), r.Uint64()))
 		for i := range burst {
-			w.net.At(at+time.Duration(i)*time.Duration(1+r.IntN(20))*time.Second, func() { m.write(own) })
+			w.net.At(at+time.Duration(i)*time.Duration(1+r.IntN(20))*time.Second, func() { w.up(m).write(own) })
 		}
 	}
 	// The network falls apart and together: groups, single nodes, all of it.
@@ -60,6 +60,14 @@ func (w *world) history(s shape) {
 		w.t.Errorf("no agreement six hours after the network healed")
 	}
 	w.check()
+}
+
+// up returns a node, or the next one that has power.
+func (w *world) up(m *member) *member {
+	for !m.node.Up() {
+		m = w.members[(m.i+1)%len(w.members)]
+	}
+	return m
 }
 
 // settled asks for agreement once a minute, not after every event.
@@ -102,6 +110,9 @@ func TestConvergence(t *testing.T) {
 				for _, m := range w.ours() {
 					st := m.spaces.Stats()
 					dropped, invalid, stored, repairs = dropped+st.Dropped, invalid+st.Invalid, stored+st.Stored, repairs+st.Repairs
+				}
+				if n := w.unjust.Load(); n > 0 || s.hostile == 0 && dropped > 0 {
+					t.Errorf("of %d dropped neighbours %d had done nothing wrong", dropped, n)
 				}
 				t.Logf("%d nodes, %d of them hostile, %d vertices, %d events: %d came by gossip, %d reconciliations, %d invalid, %d peers dropped, agreed after %v",
 					s.nodes, s.hostile, len(w.made), n.Events(), stored, repairs, invalid, dropped, n.Elapsed().Round(time.Minute))

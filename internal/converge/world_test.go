@@ -5,11 +5,13 @@ import (
 	"crypto/sha3"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -54,6 +56,7 @@ type world struct {
 	checked *dag.Checked
 	made    map[dag.ID]bool // every valid vertex that was ever made; true if it may not get lost
 	links   [][]int         // neighbours
+	unjust  atomic.Int64    // how often a node dropped one that did nothing wrong
 }
 
 // member is a node.
@@ -157,6 +160,7 @@ func (m *member) boot(node *simnet.Node) {
 	}
 	cfg := gossip.Config{RepairEvery: time.Hour, LazyDelay: 200 * time.Millisecond, GraftDelay: 500 * time.Millisecond, AnswerDelay: time.Second, Now: node.Now}
 	if m.role.runsOurs() {
+		cfg.Log = slog.New(unjust{m.w})
 		s := public.New(m.store, name(m.i), dial, public.Config{Gossip: cfg})
 		m.spaces = s
 		node.OnStop(s.Close)
@@ -259,9 +263,6 @@ func (m *member) append(payload []byte) (*dag.Vertex, dag.ID) {
 
 // write edits a document.
 func (m *member) write(r *rand.Rand) {
-	if !m.node.Up() {
-		return
-	}
 	for { // an edit must have seen all that the documents contain
 		heads, err := m.store.Frontier(m.w.space)
 		if err != nil {

@@ -66,6 +66,9 @@ func (a *attacker) send(frames ...any) bool {
 	return true
 }
 
+// pause waits, and reports whether the node is still there.
+func (a *attacker) pause(d time.Duration) bool { return pause(a.node.Context(), d) }
+
 func (a *attacker) raw(b []byte) bool {
 	if a.err != nil {
 		return false
@@ -187,6 +190,64 @@ func TestAnnouncementsAreBounded(t *testing.T) {
 		})
 		if most != 200 {
 			t.Errorf("two neighbours filled %d places, want 100 each", most)
+		}
+	})
+}
+
+// When a partition heals, everybody sends everybody what the others lack. What
+// crosses is nobody's fault, the same again is.
+func TestCopiesThatCross(t *testing.T) {
+	simnet.Test(t, simnet.Config{}, func(t *testing.T, n *simnet.Net) {
+		victim := newPeer(n, Config{})
+		var copies []any
+		for i := range uint(1000) {
+			v := note{Author: [32]byte{1}, Number: i, Body: make([]byte, 5000), Valid: true}.encode()
+			if err := victim.s.Publish(space1, v); err != nil {
+				t.Fatal(err)
+			}
+			copies = append(copies, vertexFrame{Type: frameVertex, Alias: 1, Vertex: v})
+		}
+		var once bool
+		attack(victim, func(a *attacker) {
+			once = a.send(copies...)
+			if a.pause(time.Minute) {
+				a.send(copies...)
+			}
+		})
+		n.Run(50 * time.Second)
+		if got := victim.s.Stats(); !once || got.Dropped != 0 || got.Duplicates != 1000 {
+			t.Errorf("after 1,000 first copies: all taken %v, %+v", once, got)
+		}
+		n.Run(time.Minute)
+		if victim.s.Stats().Dropped != 1 {
+			t.Error("nor was it dropped when it sent them again")
+		}
+	})
+}
+
+// A neighbour that answers as fast as its line allows keeps its promises.
+func TestSlowAnswers(t *testing.T) {
+	simnet.Test(t, simnet.Config{}, func(t *testing.T, n *simnet.Net) {
+		victim := newPeer(n, Config{})
+		var ids []ID
+		var answers []any
+		for i := range uint(MaxIDs) {
+			v := note{Author: [32]byte{1}, Number: i, Valid: true}
+			ids = append(ids, v.id())
+			answers = append(answers, vertexFrame{Type: frameVertex, Alias: 1, Vertex: v.encode()})
+		}
+		attack(victim, func(a *attacker) {
+			a.send(idsFrame{Type: frameIDs, Alias: 1, IDs: joinIDs(ids)})
+			for _, f := range answers {
+				if !a.pause(20*time.Millisecond) || !a.send(f) {
+					return
+				}
+			}
+			a.pause(time.Hour)
+		})
+		n.Run(time.Minute)
+		if got := victim.s.Stats(); got.Dropped != 0 || victim.board.len() != MaxIDs {
+			t.Errorf("%d of %d vertices came, %+v", victim.board.len(), MaxIDs, got)
 		}
 	})
 }

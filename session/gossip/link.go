@@ -24,10 +24,15 @@ const (
 // and replayed vertices by their size, announcements without a vertex
 // ([brokenPromise] each), frames for spaces that are not common. It is forgiven
 // with time.
+//
+// The first copy that a neighbour sends of a vertex that came from another one
+// counts for a [crossedShare]th: when a partition heals, all neighbours have
+// hundreds of vertices to send at once, and their copies cross.
 const (
 	wasteBurst    = 1 << 20 // bytes
 	wasteRate     = 4 << 10 // bytes a second
 	brokenPromise = 8 << 10
+	crossedShare  = 16
 )
 
 // errWaste reports a neighbour that cost too much for nothing.
@@ -51,6 +56,7 @@ type link struct {
 	queue   [][]byte      // frames with their lengths
 	queued  int           // bytes in queue
 	waste   bucket
+	gave    time.Time          // when the peer last brought a vertex that was new here
 	wanted  int                // ids waited for because of this peer
 	tags    map[uint][32]byte  // spaces that the peer announced
 	aliases map[uint]*space    // those of them that are common

@@ -119,6 +119,7 @@ func (l *link) vertex(f *vertexFrame) error {
 		sp.seen.remove(id)
 		s.need(sp, l)
 	case len(added.Missing) > 0:
+		l.gave = s.cfg.Now()
 		e.state = stateWaiting
 		s.unwant(sp, id)
 		s.missing(sp, l, added.Missing)
@@ -128,6 +129,7 @@ func (l *link) vertex(f *vertexFrame) error {
 		s.stats.Duplicates++
 		l.wasted(len(f.Vertex))
 	default:
+		l.gave = s.cfg.Now()
 		s.stats.Stored++
 		s.improve(sp, l, e)
 		s.stored(sp, added.Stored)
@@ -170,7 +172,12 @@ func (s *Service) first(sp *space, l *link, f *vertexFrame, id ID, author [32]by
 // duplicate deals with a vertex that came before: its way is not needed.
 func (s *Service) duplicate(sp *space, l *link, f *vertexFrame, e *entry) {
 	s.stats.Duplicates++
-	l.wasted(len(f.Vertex))
+	if e.from == l || slices.Contains(e.copies, l) {
+		l.wasted(len(f.Vertex))
+	} else {
+		e.copies = append(e.copies, l)
+		l.wasted(len(f.Vertex) / crossedShare)
+	}
 	if !slices.Contains(e.has, l) {
 		e.has = append(e.has, l)
 	}

@@ -50,6 +50,7 @@ type entry struct {
 	from   *link   // who sent it first; nil if it began here
 	has    []*link // who has it, as far as known, or was sent it
 	served []*link // who asked for it and got it, once for each time
+	copies []*link // who sent it after from did
 }
 
 type entryState byte

@@ -163,7 +163,9 @@ func (s *Service) ask(sp *space, now time.Time) {
 			continue
 		}
 		if w.busy != nil {
-			w.busy.wasted(brokenPromise)
+			if w.busy.gave.Before(w.due.Add(-s.cfg.AnswerDelay)) { // else it may not have come to this one yet
+				w.busy.wasted(brokenPromise)
+			}
 			w.busy = nil
 		}
 		for w.asked < len(w.from) && sp.member(w.from[w.asked].link) == nil {

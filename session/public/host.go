@@ -66,7 +66,7 @@ type both struct {
 // Close ends the stream.
 func (b both) Close() error {
 	if b.protocol == sync.Protocol {
-		return errors.Join(b.Stream.CloseRead(), b.Stream.Close())
+		return errors.Join(b.CloseRead(), b.Stream.Close())
 	}
 	return b.Reset()
 }
