@@ -172,24 +172,15 @@ func (n *notes) kept(id dag.Space, name string) *fold {
 	return f
 }
 
-// forget drops a fold that can't be trusted any more.
-func (n *notes) forget(f *fold) {
-	n.folds = slices.DeleteFunc(n.folds, func(o *fold) bool { return o == f })
-}
-
 // folded returns a note up to now; notes.mu is held.
 func (s *Service) folded(ctx context.Context, sp Space, name string, x *history) (*fold, error) {
 	f := s.notes.kept(sp.ID, name)
-	if err := s.extend(ctx, f, x, ^uint64(0)); err != nil {
-		s.notes.forget(f)
-		return nil, err
-	}
-	return f, nil
+	return f, s.extend(ctx, f, x, ^uint64(0))
 }
 
 // extend takes the vertices of a note into a fold, up to a position. A change that
 // does not go together with what is in its vertex's past changes nothing; that is so
-// everywhere.
+// everywhere. After an error it can be called again: nothing is taken in by half.
 func (s *Service) extend(ctx context.Context, f *fold, x *history, last uint64) error {
 	if x.bytes > maxHistory {
 		return ErrNoteFull

@@ -246,8 +246,12 @@ func TestHostileChangesAreIgnoredEverywhere(t *testing.T) {
 	if got := sara.note(hers, "n").Text; got != want || !strings.Contains(got, "text goes on") || !strings.Contains(got, "hers") || strings.Contains(got, "evil") {
 		t.Errorf("Sara sees %q, Ali %q, want what both wrote", got, want)
 	}
-	if list, _, err := sara.Notes(t.Context(), hers, "", 10); err != nil || len(list) != 1 {
-		t.Errorf("notes %+v (%v), want one", list, err)
+	// Two had the form of a change, and only their past showed what they are.
+	if list, _, err := sara.Notes(t.Context(), hers, "", 10); err != nil || len(list) != 1 || list[0].Changes != 5 {
+		t.Errorf("notes %+v (%v), want one with 5 changes", list, err)
+	}
+	if f := sara.notes.kept(hers.ID, "n"); len(f.docs.Document(noteID("n")).Fields()) != 1 {
+		t.Errorf("the document has fields %v, want the text alone", f.docs.Document(noteID("n")).Fields())
 	}
 }
 
@@ -272,8 +276,9 @@ func TestManyHeadsAreJoined(t *testing.T) {
 	if len(whole) != len("word ")*len(others) {
 		t.Fatalf("%q, want %d words", whole, len(others))
 	}
-	if n := ali.set(his, "n", "gone"); n.Text != "gone" {
-		t.Errorf("a change of all says %q", n.Text)
+	// One change more, not several of which the first were in vain.
+	if n := ali.set(his, "n", "gone"); n.Text != "gone" || n.Changes != len(others)+1 {
+		t.Errorf("a change of all says %q in %d changes, want %d", n.Text, n.Changes, len(others)+1)
 	}
 	if got := ali.texts(his); len(got) != 0 {
 		t.Errorf("posts are %q, want none", got)
