@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -382,4 +384,88 @@ func FuzzDecodeNote(f *testing.F) {
 		}
 		_ = ofNote(n.Note, n.Changes)
 	})
+}
+
+// TestNotesConverge lets people write, edit what they saw a while ago, lie and meet at random.
+func TestNotesConverge(t *testing.T) {
+	for seed := range uint64(8) {
+		r := rand.New(rand.NewPCG(seed, 1))
+		ali, sara, room, _ := pair(t)
+		omid := newPerson(t, vfs.NewMem())
+		if _, err := omid.Join(room.Link.String(), ""); err != nil {
+			t.Fatal(err)
+		}
+		people := []*person{ali, sara, omid}
+		bases := make([]uint64, len(people))
+		for range 60 {
+			i := r.IntN(len(people))
+			p := people[i]
+			sp := p.List()[0]
+			switch r.IntN(8) {
+			case 0, 1:
+				meet(t, p, people[(i+1+r.IntN(2))%3], sp)
+			case 2:
+				p.post(sp, "a post")
+			case 3:
+				bases[i] = p.at(sp)
+			case 4:
+				heads, err := p.graph.Frontier(sp.ID)
+				if err != nil || len(heads) == 0 {
+					continue
+				}
+				lies := hostile(t, heads[r.IntN(len(heads))])
+				what := slices.Sorted(maps.Keys(lies))[r.IntN(len(lies))]
+				if _, _, err := p.graph.Append(t.Context(), sp.ID, sp.writer, dag.Data, lies[what]); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				text := []rune(p.textOf(sp, "n"))
+				at := r.IntN(len(text) + 1)
+				del := r.IntN(min(len(text)-at, 5) + 1)
+				text = slices.Replace(text, at, at+del, []rune([]string{"", "x\n", "سلام", "a\nb"}[r.IntN(4)])...)
+				var base *uint64
+				if r.IntN(3) == 0 {
+					base = &bases[i]
+				}
+				if _, err := p.SetNote(t.Context(), sp, "n", string(text), base); err != nil && !errors.Is(err, ErrNoNote) {
+					t.Fatalf("seed %d: %v", seed, err)
+				}
+			}
+		}
+		for range 2 {
+			meet(t, ali, sara, room)
+			meet(t, sara, omid, room)
+		}
+		want := ali.textOf(room, "n")
+		for _, p := range people {
+			if got := p.textOf(room, "n"); got != want {
+				t.Errorf("seed %d: somebody sees %q, Ali %q", seed, got, want)
+			}
+			p = p.again()
+			if got := p.textOf(room, "n"); got != want {
+				t.Errorf("seed %d: after a restart somebody sees %q, Ali %q", seed, got, want)
+			}
+			p.stop()
+		}
+	}
+}
+
+// at is how far a person has read.
+func (p *person) at(sp Space) uint64 {
+	p.t.Helper()
+	stats, err := p.Stats(sp)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return stats.Last
+}
+
+// textOf is what a note says, nothing if it is not there.
+func (p *person) textOf(sp Space, name string) string {
+	p.t.Helper()
+	n, err := p.Note(p.t.Context(), sp, name)
+	if err != nil && !errors.Is(err, ErrNoNote) {
+		p.t.Fatal(err)
+	}
+	return n.Text
 }
