@@ -78,6 +78,12 @@ const (
 	msgSyncProblem
 	msgSpaceExported
 	msgSpaceImported
+	msgNoNotes
+	msgNoteLine
+	msgNoteLast
+	msgNoteForked
+	msgNoteWritten
+	msgNoteMerged
 	msgErrNoSpace
 	msgErrSpaceLink
 	msgErrSpaceTitle
@@ -88,6 +94,12 @@ const (
 	msgErrSpaceUnknown
 	msgErrSpaceEarlier
 	msgErrSpaceTwo
+	msgErrNoNote
+	msgErrNoteName
+	msgErrNoteText
+	msgErrNoteBase
+	msgErrNoteFull
+	msgErrNoteBusy
 	msgThresholdPassphrase
 	msgThresholdPassphraseAgain
 	msgThresholdCreated
@@ -143,6 +155,12 @@ var reasons = map[string]key{
 	"space-unknown":   msgErrSpaceUnknown,
 	"space-earlier":   msgErrSpaceEarlier,
 	"space-two":       msgErrSpaceTwo,
+	"no-note":         msgErrNoNote,
+	"note-name":       msgErrNoteName,
+	"note-text":       msgErrNoteText,
+	"note-base":       msgErrNoteBase,
+	"note-full":       msgErrNoteFull,
+	"note-busy":       msgErrNoteBusy,
 }
 
 // catalogue holds every text, English then Persian. Persian spelling needs the
@@ -248,6 +266,12 @@ var catalogue = [numTexts][2]string{
 	msgSyncProblem:   {"%s: %s; %s sent, %s received", "%s: %s؛ %s فرستاده، %s دریافت"},
 	msgSpaceExported: {"%s holds all of it, %s bytes. Whoever takes part imports it with: %s", "همهٔ آن در %s است، %s بایت. دیگر اعضا با این فرمان واردش می‌کنند: %s"},
 	msgSpaceImported: {"Imported %s: %s posts of the file are here", "وارد شد: %s؛ %s نوشتهٔ فایل اینجاست"},
+	msgNoNotes:       {"No notes yet: %s", "هنوز یادداشتی نیست: %s"},
+	msgNoteLine:      {"%s  changes %s, authors %s, last %s by %s", "%s  ویرایش‌ها %s، نویسندگان %s، آخرین %s از %s"},
+	msgNoteLast:      {"Changed %s by %s", "آخرین ویرایش %s از %s"},
+	msgNoteForked:    {"Warning: one of its authors has signed two different things under one number.", "هشدار: یکی از نویسندگان دو چیز متفاوت را با یک شماره امضا کرده است."},
+	msgNoteWritten:   {"The note %s is written.", "یادداشت %s نوشته شد."},
+	msgNoteMerged:    {"Others have changed it meanwhile; it holds both.", "دیگران هم در این میان آن را ویرایش کرده‌اند؛ هر دو در آن هست."},
 
 	msgErrNoSpace:      {"there is no such space here", "چنین فضایی اینجا نیست؛ parsctl space list"},
 	msgErrSpaceLink:    {"this is not a link of a public space", "این پیوند یک فضای همگانی نیست"},
@@ -259,6 +283,12 @@ var catalogue = [numTexts][2]string{
 	msgErrSpaceUnknown: {"this export is of a space that is not joined here", "این فایل از فضایی است که عضو آن نیستید؛ نخست با پیوند آن بپیوندید"},
 	msgErrSpaceEarlier: {"an earlier export is missing", "فایل پیشین هنوز وارد نشده است؛ نخست آن را وارد کنید"},
 	msgErrSpaceTwo:     {"more than one space has that title", "بیش از یک فضا این عنوان را دارد؛ شناسهٔ آن را بدهید"},
+	msgErrNoNote:       {"there is no such note in this space", "چنین یادداشتی در این فضا نیست؛ parsctl space note list"},
+	msgErrNoteName:     {"a note's name can't look like this", "نام یادداشت پذیرفتنی نیست"},
+	msgErrNoteText:     {"the text is too long", "متن بیش از اندازه بلند است"},
+	msgErrNoteBase:     {"this node has not read that far", "این گره تا آنجا نخوانده است؛ یادداشت را دوباره ببینید"},
+	msgErrNoteFull:     {"this note has too many changes", "ویرایش‌های این یادداشت بیش از اندازه شده است؛ یادداشت تازه‌ای آغاز کنید"},
+	msgErrNoteBusy:     {"too much is written in this space now", "اکنون در این فضا بسیار نوشته می‌شود؛ دوباره بکوشید"},
 	msgThresholdPassphrase: {
 		"Passphrase of %s:",
 		"گذرواژهٔ %s:",

@@ -104,7 +104,7 @@ SPACE is its title, its id, or the beginning of its id.`,
 		RunE: func(cmd *cobra.Command, given []string) error { return a.spaceWatch(cmd.Context(), given[0], history) },
 	}
 	watch.Flags().BoolVar(&history, "history", false, "begin with all posts that there are")
-	cmd.AddCommand(create, join, read, watch,
+	cmd.AddCommand(create, join, read, watch, a.noteCommand(),
 		&cobra.Command{
 			Use: "list", Short: "list the spaces you take part in", Args: args(cobra.NoArgs),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.spaceList(cmd.Context()) },
@@ -269,17 +269,22 @@ func (a *app) spaceWatch(ctx context.Context, which string, history bool) error 
 	return nil
 }
 
-// printPost writes a post as two lines: what is known about it, then its text.
-func (a *app) printPost(p *api.Post) {
-	who := a.free(p.GetName())
-	if p.GetName() == "" {
+// author is how somebody who wrote in a space is shown.
+func (a *app) author(name, author string, own bool) string {
+	who := a.free(name)
+	if name == "" {
 		who = a.say(msgPostUnnamed)
 	}
-	mark := a.ltr(p.GetAuthor()[:min(authorDigits, len(p.GetAuthor()))])
-	if p.GetOwn() {
+	mark := a.ltr(author[:min(authorDigits, len(author))])
+	if own {
 		mark = a.say(msgPostOwn)
 	}
-	line := fmt.Sprintf("%s (%s)", who, mark)
+	return fmt.Sprintf("%s (%s)", who, mark)
+}
+
+// printPost writes a post as two lines: what is known about it, then its text.
+func (a *app) printPost(p *api.Post) {
+	line := a.author(p.GetName(), p.GetAuthor(), p.GetOwn())
 	if ms := p.GetSentAtMs(); ms != 0 {
 		line = a.moment(ms) + "  " + line
 	}

@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon": startDaemon, "end": endDaemon, "crash": crashDaemon, "exits": exits,
-			"watchfor": watchFor, "watchposts": watchPosts, "setmatch": setMatch, "nowhere": nowhere, "relay": startRelay, "count": count, "setjson": setJSON, "tamper": tamper, "portof": portOf,
+			"watchfor": watchFor, "watchposts": watchPosts, "watchnote": watchNote, "setmatch": setMatch, "nowhere": nowhere, "relay": startRelay, "count": count, "setjson": setJSON, "tamper": tamper, "portof": portOf,
 		},
 	})
 }
@@ -238,6 +238,24 @@ func watchPosts(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: watchposts NAME SPACE PATTERN")
 	}
 	follow(ts, args[0], args[2], "space", "watch", args[1], "--history", "--json")
+}
+
+// watchNote: watchnote NAME SPACE NOTE PATTERN asks for a note until what it says
+// matches, over all of its lines.
+func watchNote(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: watchnote NAME SPACE NOTE PATTERN")
+	}
+	pattern, err := regexp.Compile("(?s)" + args[3])
+	ts.Check(err)
+	var last []byte
+	for until := time.Now().Add(patience); time.Now().Before(until); {
+		cmd := command(ts, "parsctl", "--datadir", args[0], "space", "note", "show", args[1], args[2])
+		if last, _ = cmd.Output(); pattern.Match(last) {
+			return
+		}
+	}
+	ts.Fatalf("the note never said %s, but\n%s", pattern, last)
 }
 
 // follow runs a command of parsctl that goes on until a line of it matches.

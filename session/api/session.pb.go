@@ -1986,7 +1986,7 @@ type Space struct {
 	// The author of own posts here, 64 hexadecimal digits. It leads to no account.
 	Author     string `protobuf:"bytes,5,opt,name=author,proto3" json:"author,omitempty"`
 	JoinedAtMs int64  `protobuf:"varint,6,opt,name=joined_at_ms,json=joinedAtMs,proto3" json:"joined_at_ms,omitempty"`
-	// Posts that are held, and authors that wrote them.
+	// Posts and changes of notes that are held, and authors that wrote them.
 	Posts   uint64 `protobuf:"varint,7,opt,name=posts,proto3" json:"posts,omitempty"`
 	Authors uint64 `protobuf:"varint,8,opt,name=authors,proto3" json:"authors,omitempty"`
 	// Linked nodes that take part.
@@ -3144,6 +3144,453 @@ func (x *ImportSpaceResponse) GetStored() uint64 {
 	return 0
 }
 
+type Note struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Empty in a list.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// Changes that say to be of this note, and authors that wrote them.
+	Changes uint64 `protobuf:"varint,3,opt,name=changes,proto3" json:"changes,omitempty"`
+	Authors uint64 `protobuf:"varint,4,opt,name=authors,proto3" json:"authors,omitempty"`
+	// Who wrote the change that came here last, as what, and when they say to have.
+	LastAuthor  string `protobuf:"bytes,5,opt,name=last_author,json=lastAuthor,proto3" json:"last_author,omitempty"`
+	LastName    string `protobuf:"bytes,6,opt,name=last_name,json=lastName,proto3" json:"last_name,omitempty"`
+	LastOwn     bool   `protobuf:"varint,7,opt,name=last_own,json=lastOwn,proto3" json:"last_own,omitempty"`
+	ChangedAtMs int64  `protobuf:"varint,8,opt,name=changed_at_ms,json=changedAtMs,proto3" json:"changed_at_ms,omitempty"`
+	// One of the authors has written two things under one number. Not in a list.
+	Forked bool `protobuf:"varint,9,opt,name=forked,proto3" json:"forked,omitempty"`
+	// How far this node had read the space: the base of a SetNoteRequest.
+	Position      uint64 `protobuf:"varint,10,opt,name=position,proto3" json:"position,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Note) Reset() {
+	*x = Note{}
+	mi := &file_session_api_session_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Note) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Note) ProtoMessage() {}
+
+func (x *Note) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Note.ProtoReflect.Descriptor instead.
+func (*Note) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *Note) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Note) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *Note) GetChanges() uint64 {
+	if x != nil {
+		return x.Changes
+	}
+	return 0
+}
+
+func (x *Note) GetAuthors() uint64 {
+	if x != nil {
+		return x.Authors
+	}
+	return 0
+}
+
+func (x *Note) GetLastAuthor() string {
+	if x != nil {
+		return x.LastAuthor
+	}
+	return ""
+}
+
+func (x *Note) GetLastName() string {
+	if x != nil {
+		return x.LastName
+	}
+	return ""
+}
+
+func (x *Note) GetLastOwn() bool {
+	if x != nil {
+		return x.LastOwn
+	}
+	return false
+}
+
+func (x *Note) GetChangedAtMs() int64 {
+	if x != nil {
+		return x.ChangedAtMs
+	}
+	return 0
+}
+
+func (x *Note) GetForked() bool {
+	if x != nil {
+		return x.Forked
+	}
+	return false
+}
+
+func (x *Note) GetPosition() uint64 {
+	if x != nil {
+		return x.Position
+	}
+	return 0
+}
+
+type ListNotesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Space string                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	// Only names after this one.
+	AfterName string `protobuf:"bytes,2,opt,name=after_name,json=afterName,proto3" json:"after_name,omitempty"`
+	// At most this many; 0 and more than 1000 mean 1000.
+	Limit         uint32 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNotesRequest) Reset() {
+	*x = ListNotesRequest{}
+	mi := &file_session_api_session_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNotesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNotesRequest) ProtoMessage() {}
+
+func (x *ListNotesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNotesRequest.ProtoReflect.Descriptor instead.
+func (*ListNotesRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *ListNotesRequest) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+func (x *ListNotesRequest) GetAfterName() string {
+	if x != nil {
+		return x.AfterName
+	}
+	return ""
+}
+
+func (x *ListNotesRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type ListNotesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Notes []*Note                `protobuf:"bytes,1,rep,name=notes,proto3" json:"notes,omitempty"`
+	// What to ask after next, empty at the end.
+	NextAfterName string `protobuf:"bytes,2,opt,name=next_after_name,json=nextAfterName,proto3" json:"next_after_name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListNotesResponse) Reset() {
+	*x = ListNotesResponse{}
+	mi := &file_session_api_session_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListNotesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListNotesResponse) ProtoMessage() {}
+
+func (x *ListNotesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListNotesResponse.ProtoReflect.Descriptor instead.
+func (*ListNotesResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *ListNotesResponse) GetNotes() []*Note {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *ListNotesResponse) GetNextAfterName() string {
+	if x != nil {
+		return x.NextAfterName
+	}
+	return ""
+}
+
+type GetNoteRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Space         string                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetNoteRequest) Reset() {
+	*x = GetNoteRequest{}
+	mi := &file_session_api_session_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetNoteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetNoteRequest) ProtoMessage() {}
+
+func (x *GetNoteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetNoteRequest.ProtoReflect.Descriptor instead.
+func (*GetNoteRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *GetNoteRequest) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+func (x *GetNoteRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type GetNoteResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Note          *Note                  `protobuf:"bytes,1,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetNoteResponse) Reset() {
+	*x = GetNoteResponse{}
+	mi := &file_session_api_session_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetNoteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetNoteResponse) ProtoMessage() {}
+
+func (x *GetNoteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetNoteResponse.ProtoReflect.Descriptor instead.
+func (*GetNoteResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *GetNoteResponse) GetNote() *Note {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
+type SetNoteRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Space string                 `protobuf:"bytes,1,opt,name=space,proto3" json:"space,omitempty"`
+	Name  string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// The whole new text.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// The position of the note that the text was made from, 0 for none. Absent: the
+	// note as it is when this comes.
+	Base          *uint64 `protobuf:"varint,4,opt,name=base,proto3,oneof" json:"base,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNoteRequest) Reset() {
+	*x = SetNoteRequest{}
+	mi := &file_session_api_session_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNoteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNoteRequest) ProtoMessage() {}
+
+func (x *SetNoteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNoteRequest.ProtoReflect.Descriptor instead.
+func (*SetNoteRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *SetNoteRequest) GetSpace() string {
+	if x != nil {
+		return x.Space
+	}
+	return ""
+}
+
+func (x *SetNoteRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetNoteRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *SetNoteRequest) GetBase() uint64 {
+	if x != nil && x.Base != nil {
+		return *x.Base
+	}
+	return 0
+}
+
+type SetNoteResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Note          *Note                  `protobuf:"bytes,1,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetNoteResponse) Reset() {
+	*x = SetNoteResponse{}
+	mi := &file_session_api_session_proto_msgTypes[61]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetNoteResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetNoteResponse) ProtoMessage() {}
+
+func (x *SetNoteResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[61]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetNoteResponse.ProtoReflect.Descriptor instead.
+func (*SetNoteResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{61}
+}
+
+func (x *SetNoteResponse) GetNote() *Note {
+	if x != nil {
+		return x.Note
+	}
+	return nil
+}
+
 var File_session_api_session_proto protoreflect.FileDescriptor
 
 const file_session_api_session_proto_rawDesc = "" +
@@ -3345,7 +3792,41 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x04data\x18\x01 \x01(\fR\x04data\"[\n" +
 	"\x13ImportSpaceResponse\x12,\n" +
 	"\x05space\x18\x01 \x01(\v2\x16.pars.session.v1.SpaceR\x05space\x12\x16\n" +
-	"\x06stored\x18\x02 \x01(\x04R\x06stored*R\n" +
+	"\x06stored\x18\x02 \x01(\x04R\x06stored\"\x93\x02\n" +
+	"\x04Note\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x18\n" +
+	"\achanges\x18\x03 \x01(\x04R\achanges\x12\x18\n" +
+	"\aauthors\x18\x04 \x01(\x04R\aauthors\x12\x1f\n" +
+	"\vlast_author\x18\x05 \x01(\tR\n" +
+	"lastAuthor\x12\x1b\n" +
+	"\tlast_name\x18\x06 \x01(\tR\blastName\x12\x19\n" +
+	"\blast_own\x18\a \x01(\bR\alastOwn\x12\"\n" +
+	"\rchanged_at_ms\x18\b \x01(\x03R\vchangedAtMs\x12\x16\n" +
+	"\x06forked\x18\t \x01(\bR\x06forked\x12\x1a\n" +
+	"\bposition\x18\n" +
+	" \x01(\x04R\bposition\"]\n" +
+	"\x10ListNotesRequest\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\x12\x1d\n" +
+	"\n" +
+	"after_name\x18\x02 \x01(\tR\tafterName\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"h\n" +
+	"\x11ListNotesResponse\x12+\n" +
+	"\x05notes\x18\x01 \x03(\v2\x15.pars.session.v1.NoteR\x05notes\x12&\n" +
+	"\x0fnext_after_name\x18\x02 \x01(\tR\rnextAfterName\":\n" +
+	"\x0eGetNoteRequest\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"<\n" +
+	"\x0fGetNoteResponse\x12)\n" +
+	"\x04note\x18\x01 \x01(\v2\x15.pars.session.v1.NoteR\x04note\"p\n" +
+	"\x0eSetNoteRequest\x12\x14\n" +
+	"\x05space\x18\x01 \x01(\tR\x05space\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x17\n" +
+	"\x04base\x18\x04 \x01(\x04H\x00R\x04base\x88\x01\x01B\a\n" +
+	"\x05_base\"<\n" +
+	"\x0fSetNoteResponse\x12)\n" +
+	"\x04note\x18\x01 \x01(\v2\x15.pars.session.v1.NoteR\x04note*R\n" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eDIRECTION_SENT\x10\x01\x12\x16\n" +
@@ -3378,7 +3859,7 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x0eMessageService\x12X\n" +
 	"\vSendMessage\x12#.pars.session.v1.SendMessageRequest\x1a$.pars.session.v1.SendMessageResponse\x12[\n" +
 	"\fListMessages\x12$.pars.session.v1.ListMessagesRequest\x1a%.pars.session.v1.ListMessagesResponse\x12`\n" +
-	"\rWatchMessages\x12%.pars.session.v1.WatchMessagesRequest\x1a&.pars.session.v1.WatchMessagesResponse0\x012\xa6\x06\n" +
+	"\rWatchMessages\x12%.pars.session.v1.WatchMessagesRequest\x1a&.pars.session.v1.WatchMessagesResponse0\x012\x96\b\n" +
 	"\fSpaceService\x12X\n" +
 	"\vCreateSpace\x12#.pars.session.v1.CreateSpaceRequest\x1a$.pars.session.v1.CreateSpaceResponse\x12R\n" +
 	"\tJoinSpace\x12!.pars.session.v1.JoinSpaceRequest\x1a\".pars.session.v1.JoinSpaceResponse\x12U\n" +
@@ -3390,7 +3871,10 @@ const file_session_api_session_proto_rawDesc = "" +
 	"WatchPosts\x12\".pars.session.v1.WatchPostsRequest\x1a#.pars.session.v1.WatchPostsResponse0\x01\x12R\n" +
 	"\tSyncSpace\x12!.pars.session.v1.SyncSpaceRequest\x1a\".pars.session.v1.SyncSpaceResponse\x12Z\n" +
 	"\vExportSpace\x12#.pars.session.v1.ExportSpaceRequest\x1a$.pars.session.v1.ExportSpaceResponse0\x01\x12Z\n" +
-	"\vImportSpace\x12#.pars.session.v1.ImportSpaceRequest\x1a$.pars.session.v1.ImportSpaceResponse(\x01B.Z,github.com/pars-network/pars/session/api;apib\x06proto3"
+	"\vImportSpace\x12#.pars.session.v1.ImportSpaceRequest\x1a$.pars.session.v1.ImportSpaceResponse(\x01\x12R\n" +
+	"\tListNotes\x12!.pars.session.v1.ListNotesRequest\x1a\".pars.session.v1.ListNotesResponse\x12L\n" +
+	"\aGetNote\x12\x1f.pars.session.v1.GetNoteRequest\x1a .pars.session.v1.GetNoteResponse\x12L\n" +
+	"\aSetNote\x12\x1f.pars.session.v1.SetNoteRequest\x1a .pars.session.v1.SetNoteResponseB.Z,github.com/pars-network/pars/session/api;apib\x06proto3"
 
 var (
 	file_session_api_session_proto_rawDescOnce sync.Once
@@ -3405,7 +3889,7 @@ func file_session_api_session_proto_rawDescGZIP() []byte {
 }
 
 var file_session_api_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
+var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_session_api_session_proto_goTypes = []any{
 	(Direction)(0),                  // 0: pars.session.v1.Direction
 	(State)(0),                      // 1: pars.session.v1.State
@@ -3464,6 +3948,13 @@ var file_session_api_session_proto_goTypes = []any{
 	(*ExportSpaceResponse)(nil),     // 54: pars.session.v1.ExportSpaceResponse
 	(*ImportSpaceRequest)(nil),      // 55: pars.session.v1.ImportSpaceRequest
 	(*ImportSpaceResponse)(nil),     // 56: pars.session.v1.ImportSpaceResponse
+	(*Note)(nil),                    // 57: pars.session.v1.Note
+	(*ListNotesRequest)(nil),        // 58: pars.session.v1.ListNotesRequest
+	(*ListNotesResponse)(nil),       // 59: pars.session.v1.ListNotesResponse
+	(*GetNoteRequest)(nil),          // 60: pars.session.v1.GetNoteRequest
+	(*GetNoteResponse)(nil),         // 61: pars.session.v1.GetNoteResponse
+	(*SetNoteRequest)(nil),          // 62: pars.session.v1.SetNoteRequest
+	(*SetNoteResponse)(nil),         // 63: pars.session.v1.SetNoteResponse
 }
 var file_session_api_session_proto_depIdxs = []int32{
 	5,  // 0: pars.session.v1.ListPeersResponse.peers:type_name -> pars.session.v1.Peer
@@ -3488,59 +3979,68 @@ var file_session_api_session_proto_depIdxs = []int32{
 	37, // 19: pars.session.v1.WatchPostsResponse.post:type_name -> pars.session.v1.Post
 	52, // 20: pars.session.v1.SyncSpaceResponse.results:type_name -> pars.session.v1.SyncResult
 	36, // 21: pars.session.v1.ImportSpaceResponse.space:type_name -> pars.session.v1.Space
-	2,  // 22: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
-	4,  // 23: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
-	7,  // 24: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
-	9,  // 25: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
-	11, // 26: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
-	14, // 27: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
-	16, // 28: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
-	18, // 29: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
-	21, // 30: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
-	23, // 31: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
-	25, // 32: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
-	27, // 33: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
-	30, // 34: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
-	32, // 35: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
-	34, // 36: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
-	38, // 37: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
-	40, // 38: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
-	42, // 39: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
-	44, // 40: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
-	46, // 41: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
-	48, // 42: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
-	50, // 43: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
-	53, // 44: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
-	55, // 45: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
-	3,  // 46: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
-	6,  // 47: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
-	8,  // 48: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
-	10, // 49: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
-	12, // 50: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
-	15, // 51: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
-	17, // 52: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
-	19, // 53: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
-	22, // 54: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
-	24, // 55: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
-	26, // 56: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
-	28, // 57: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
-	31, // 58: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
-	33, // 59: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
-	35, // 60: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
-	39, // 61: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
-	41, // 62: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
-	43, // 63: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
-	45, // 64: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
-	47, // 65: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
-	49, // 66: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
-	51, // 67: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
-	54, // 68: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
-	56, // 69: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
-	46, // [46:70] is the sub-list for method output_type
-	22, // [22:46] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	57, // 22: pars.session.v1.ListNotesResponse.notes:type_name -> pars.session.v1.Note
+	57, // 23: pars.session.v1.GetNoteResponse.note:type_name -> pars.session.v1.Note
+	57, // 24: pars.session.v1.SetNoteResponse.note:type_name -> pars.session.v1.Note
+	2,  // 25: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
+	4,  // 26: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
+	7,  // 27: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
+	9,  // 28: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
+	11, // 29: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
+	14, // 30: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
+	16, // 31: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
+	18, // 32: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
+	21, // 33: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
+	23, // 34: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
+	25, // 35: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
+	27, // 36: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
+	30, // 37: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
+	32, // 38: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
+	34, // 39: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
+	38, // 40: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
+	40, // 41: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
+	42, // 42: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
+	44, // 43: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
+	46, // 44: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
+	48, // 45: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
+	50, // 46: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
+	53, // 47: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
+	55, // 48: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
+	58, // 49: pars.session.v1.SpaceService.ListNotes:input_type -> pars.session.v1.ListNotesRequest
+	60, // 50: pars.session.v1.SpaceService.GetNote:input_type -> pars.session.v1.GetNoteRequest
+	62, // 51: pars.session.v1.SpaceService.SetNote:input_type -> pars.session.v1.SetNoteRequest
+	3,  // 52: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
+	6,  // 53: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
+	8,  // 54: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
+	10, // 55: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
+	12, // 56: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
+	15, // 57: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
+	17, // 58: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
+	19, // 59: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
+	22, // 60: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
+	24, // 61: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
+	26, // 62: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
+	28, // 63: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
+	31, // 64: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
+	33, // 65: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
+	35, // 66: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
+	39, // 67: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
+	41, // 68: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
+	43, // 69: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
+	45, // 70: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
+	47, // 71: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
+	49, // 72: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
+	51, // 73: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
+	54, // 74: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
+	56, // 75: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
+	59, // 76: pars.session.v1.SpaceService.ListNotes:output_type -> pars.session.v1.ListNotesResponse
+	61, // 77: pars.session.v1.SpaceService.GetNote:output_type -> pars.session.v1.GetNoteResponse
+	63, // 78: pars.session.v1.SpaceService.SetNote:output_type -> pars.session.v1.SetNoteResponse
+	52, // [52:79] is the sub-list for method output_type
+	25, // [25:52] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_session_api_session_proto_init() }
@@ -3550,13 +4050,14 @@ func file_session_api_session_proto_init() {
 	}
 	file_session_api_session_proto_msgTypes[32].OneofWrappers = []any{}
 	file_session_api_session_proto_msgTypes[46].OneofWrappers = []any{}
+	file_session_api_session_proto_msgTypes[60].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_session_api_session_proto_rawDesc), len(file_session_api_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   55,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   5,
 		},

@@ -113,6 +113,35 @@ func decodeChanges(payload []byte) ([]changeWire, error) {
 	return changes, nil
 }
 
+// Change is what a payload says of one document.
+type Change struct {
+	ID DocumentID
+	// Fields are those that the delta changes, by kind and then name.
+	Fields []FieldName
+}
+
+// Inspect returns what a payload would change, so that a program can refuse the
+// fields that it does not use. It checks everything of the payload that needs no document; the
+// error matches [ErrInvalid], and [Space.Apply] would return it too.
+func Inspect(payload []byte) ([]Change, error) {
+	changes, err := decodeChanges(payload)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Change, len(changes))
+	for i, c := range changes {
+		x, err := decodeDelta(c.Delta)
+		if err != nil {
+			return nil, fmt.Errorf("document %x: %w", c.ID[:8], err)
+		}
+		out[i].ID = c.ID
+		for _, f := range x.fields {
+			out[i].Fields = append(out[i].Fields, f.name)
+		}
+	}
+	return out, nil
+}
+
 // SpaceTx is an edit of several documents that one vertex will carry.
 type SpaceTx struct {
 	space *Space

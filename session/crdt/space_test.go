@@ -72,6 +72,24 @@ func TestOneVertexChangesSeveralDocuments(t *testing.T) {
 	}
 }
 
+func TestInspectNamesWhatAPayloadChanges(t *testing.T) {
+	payload, ours := payloadOf(t, 3)
+	changes, err := Inspect(payload)
+	if err != nil || len(changes) != 3 {
+		t.Fatalf("Inspect = %v, %v, want 3 documents", changes, err)
+	}
+	for i, id := range ours.IDs() {
+		if changes[i].ID != id || !slices.Equal(changes[i].Fields, []FieldName{{KindText, "body"}}) {
+			t.Errorf("change %d is %v, want the text body of %x", i, changes[i], id[:4])
+		}
+	}
+	for n := range payload {
+		if _, err := Inspect(payload[:n]); !errors.Is(err, ErrInvalid) {
+			t.Errorf("Inspect of %d bytes of %d = %v, want ErrInvalid", n, len(payload), err)
+		}
+	}
+}
+
 func TestPayloadsTakeEffectWholeOrNotAtAll(t *testing.T) {
 	payload, _ := payloadOf(t, 2)
 	changes, err := decodeChanges(payload)

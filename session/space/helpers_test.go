@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // person is a node with everything but links.
 type person struct {
 	*Service
-	t     *testing.T
+	t     testing.TB
 	disk  vfs.FS
 	store *store.Store
 	graph *dag.Store
@@ -31,7 +31,7 @@ type person struct {
 }
 
 // newPerson starts a node on a disk.
-func newPerson(t *testing.T, disk vfs.FS) *person {
+func newPerson(t testing.TB, disk vfs.FS) *person {
 	t.Helper()
 	p := &person{t: t, disk: disk, now: time.UnixMilli(1_750_000_000_000)}
 	var err error

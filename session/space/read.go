@@ -45,8 +45,8 @@ func (s *Service) entry(sp Space, h dag.Header, v *dag.Vertex) Entry {
 }
 
 // Entries returns at most limit entries of a space after a position, in the order
-// in which they came, and the position to go on from: that of the last entry, or
-// after if there is none.
+// in which they came, and the position to go on from: that of the last vertex that
+// was read, or after if there is none. Changes of notes are no entries.
 func (s *Service) Entries(sp Space, after uint64, limit int) ([]Entry, uint64, error) {
 	feed, err := s.cfg.Graph.Feed(sp.ID, after)
 	if err != nil {
@@ -75,6 +75,10 @@ func (s *Service) Entries(sp Space, after uint64, limit int) ([]Entry, uint64, e
 				return nil, after, err
 			}
 			e := s.entry(sp, f.Header, v)
+			after = e.Position
+			if e.Unreadable && isNote(v) {
+				continue
+			}
 			known, ok := forked[e.Author]
 			if !ok {
 				if known, err = s.cfg.Graph.Forked(sp.ID, e.Author); err != nil {
@@ -84,7 +88,6 @@ func (s *Service) Entries(sp Space, after uint64, limit int) ([]Entry, uint64, e
 			}
 			e.Forked = known
 			out = append(out, e)
-			after = e.Position
 		}
 	}
 	return out, after, nil

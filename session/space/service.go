@@ -30,16 +30,22 @@ const MaxSpaces = 64
 
 // What callers can be told. Compare with errors.Is.
 var (
-	ErrNoSpace = mistake.New(mistake.NotFound, "no-space", "there is no such space here; parsctl space list shows them")
-	ErrBadLink = mistake.New(mistake.Invalid, "space-link", "this is not a link of a public space")
-	ErrTitle   = mistake.New(mistake.Invalid, "space-title", fmt.Sprintf("a title has 1 to %d bytes of text on one line", MaxTitle))
-	ErrName    = mistake.New(mistake.Invalid, "space-name", fmt.Sprintf("a name has at most %d bytes of text on one line", MaxName))
-	ErrText    = mistake.New(mistake.Invalid, "space-text", fmt.Sprintf("a post has 1 to %d bytes of UTF-8", MaxText))
-	ErrFull    = mistake.New(mistake.Full, "space-full", fmt.Sprintf("this node takes part in %d spaces, which is as many as there can be", MaxSpaces))
-	ErrExport  = mistake.New(mistake.Invalid, "space-export", "this is not an intact export of a space")
-	ErrUnknown = mistake.New(mistake.NotFound, "space-unknown", "this export is of a space that is not joined here; join it by its link first")
-	ErrEarlier = mistake.New(mistake.Refused, "space-earlier", "this export goes on from an earlier one that is missing here; import that first")
-	ErrTwo     = mistake.New(mistake.Refused, "space-two", "more than one space has that title; name it by its id")
+	ErrNoSpace  = mistake.New(mistake.NotFound, "no-space", "there is no such space here; parsctl space list shows them")
+	ErrBadLink  = mistake.New(mistake.Invalid, "space-link", "this is not a link of a public space")
+	ErrTitle    = mistake.New(mistake.Invalid, "space-title", fmt.Sprintf("a title has 1 to %d bytes of text on one line", MaxTitle))
+	ErrName     = mistake.New(mistake.Invalid, "space-name", fmt.Sprintf("a name has at most %d bytes of text on one line", MaxName))
+	ErrText     = mistake.New(mistake.Invalid, "space-text", fmt.Sprintf("a post has 1 to %d bytes of UTF-8", MaxText))
+	ErrFull     = mistake.New(mistake.Full, "space-full", fmt.Sprintf("this node takes part in %d spaces, which is as many as there can be", MaxSpaces))
+	ErrExport   = mistake.New(mistake.Invalid, "space-export", "this is not an intact export of a space")
+	ErrUnknown  = mistake.New(mistake.NotFound, "space-unknown", "this export is of a space that is not joined here; join it by its link first")
+	ErrEarlier  = mistake.New(mistake.Refused, "space-earlier", "this export goes on from an earlier one that is missing here; import that first")
+	ErrNoNote   = mistake.New(mistake.NotFound, "no-note", "there is no such note in this space; parsctl space note list shows them")
+	ErrNoteName = mistake.New(mistake.Invalid, "note-name", fmt.Sprintf("a note's name has 1 to %d bytes of text on one line", MaxNoteName))
+	ErrNoteText = mistake.New(mistake.Invalid, "note-text", fmt.Sprintf("a note has at most %d bytes of UTF-8", MaxNote))
+	ErrNoteBase = mistake.New(mistake.Invalid, "note-base", "this node has not read that far; show the note again")
+	ErrNoteFull = mistake.New(mistake.Full, "note-full", fmt.Sprintf("the changes of this note come to more than %d bytes; go on in a new one", maxHistory))
+	ErrNoteBusy = mistake.New(mistake.Refused, "note-busy", "too much is written in this space at the moment; do it again")
+	ErrTwo      = mistake.New(mistake.Refused, "space-two", "more than one space has that title; name it by its id")
 )
 
 // Store keeps records; *store.Store is one.
@@ -100,6 +106,7 @@ type Service struct {
 	spaces  []*Space // by order of joining; never changed once in here
 	next    uint64
 	watches map[*Watch]struct{}
+	notes   notes
 
 	public   Public // nil until Run
 	ctx      context.Context
@@ -266,6 +273,19 @@ func (s *Service) Post(ctx context.Context, sp Space, text string) (Entry, error
 	if err != nil {
 		return Entry{}, fmt.Errorf("space: encoding a post: %w", err)
 	}
+	v, id, err := s.append(ctx, sp, payload)
+	if err != nil {
+		return Entry{}, err
+	}
+	h, _, err := s.cfg.Graph.Header(sp.ID, id)
+	if err != nil {
+		return Entry{}, err
+	}
+	return s.entry(sp, h, v), nil
+}
+
+// append makes a vertex of a space and has it spread.
+func (s *Service) append(ctx context.Context, sp Space, payload []byte) (*dag.Vertex, dag.ID, error) {
 	s.mu.Lock()
 	write := s.cfg.Graph.Append
 	if s.public != nil {
@@ -274,16 +294,12 @@ func (s *Service) Post(ctx context.Context, sp Space, text string) (Entry, error
 	s.mu.Unlock()
 	v, id, err := write(ctx, sp.ID, sp.writer, dag.Data, payload)
 	if v == nil {
-		return Entry{}, err
+		return nil, id, err
 	}
 	if err != nil { // it is kept, and reconciliation brings it to others
-		s.cfg.Log.Warn("a post could not be spread at once", "error", err)
+		s.cfg.Log.Warn("a vertex could not be spread at once", "error", err)
 	}
-	h, _, err := s.cfg.Graph.Header(sp.ID, id)
-	if err != nil {
-		return Entry{}, err
-	}
-	return s.entry(sp, h, v), nil
+	return v, id, nil
 }
 
 // Run takes part in all spaces, those that are joined meanwhile too, until ctx ends.

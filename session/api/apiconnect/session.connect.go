@@ -113,6 +113,12 @@ const (
 	// SpaceServiceImportSpaceProcedure is the fully-qualified name of the SpaceService's ImportSpace
 	// RPC.
 	SpaceServiceImportSpaceProcedure = "/pars.session.v1.SpaceService/ImportSpace"
+	// SpaceServiceListNotesProcedure is the fully-qualified name of the SpaceService's ListNotes RPC.
+	SpaceServiceListNotesProcedure = "/pars.session.v1.SpaceService/ListNotes"
+	// SpaceServiceGetNoteProcedure is the fully-qualified name of the SpaceService's GetNote RPC.
+	SpaceServiceGetNoteProcedure = "/pars.session.v1.SpaceService/GetNote"
+	// SpaceServiceSetNoteProcedure is the fully-qualified name of the SpaceService's SetNote RPC.
+	SpaceServiceSetNoteProcedure = "/pars.session.v1.SpaceService/SetNote"
 )
 
 // NodeServiceClient is a client for the pars.session.v1.NodeService service.
@@ -740,6 +746,14 @@ type SpaceServiceClient interface {
 	ExportSpace(context.Context, *connect.Request[api.ExportSpaceRequest]) (*connect.ServerStreamForClient[api.ExportSpaceResponse], error)
 	// ImportSpace reads such a file. Importing it twice does no harm.
 	ImportSpace(context.Context) *connect.ClientStreamForClient[api.ImportSpaceRequest, api.ImportSpaceResponse]
+	// ListNotes lists the notes of a space by name, without their texts. Notes are
+	// texts that everybody in a space can change.
+	ListNotes(context.Context, *connect.Request[api.ListNotesRequest]) (*connect.Response[api.ListNotesResponse], error)
+	// GetNote returns one note as it is now.
+	GetNote(context.Context, *connect.Request[api.GetNoteRequest]) (*connect.Response[api.GetNoteResponse], error)
+	// SetNote gives a note a new text, and makes it if it is not there. Only the
+	// difference is written, so that what others write at the same time stays.
+	SetNote(context.Context, *connect.Request[api.SetNoteRequest]) (*connect.Response[api.SetNoteResponse], error)
 }
 
 // NewSpaceServiceClient constructs a client for the pars.session.v1.SpaceService service. By
@@ -807,6 +821,24 @@ func NewSpaceServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(spaceServiceMethods.ByName("ImportSpace")),
 			connect.WithClientOptions(opts...),
 		),
+		listNotes: connect.NewClient[api.ListNotesRequest, api.ListNotesResponse](
+			httpClient,
+			baseURL+SpaceServiceListNotesProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("ListNotes")),
+			connect.WithClientOptions(opts...),
+		),
+		getNote: connect.NewClient[api.GetNoteRequest, api.GetNoteResponse](
+			httpClient,
+			baseURL+SpaceServiceGetNoteProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("GetNote")),
+			connect.WithClientOptions(opts...),
+		),
+		setNote: connect.NewClient[api.SetNoteRequest, api.SetNoteResponse](
+			httpClient,
+			baseURL+SpaceServiceSetNoteProcedure,
+			connect.WithSchema(spaceServiceMethods.ByName("SetNote")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -821,6 +853,9 @@ type spaceServiceClient struct {
 	syncSpace   *connect.Client[api.SyncSpaceRequest, api.SyncSpaceResponse]
 	exportSpace *connect.Client[api.ExportSpaceRequest, api.ExportSpaceResponse]
 	importSpace *connect.Client[api.ImportSpaceRequest, api.ImportSpaceResponse]
+	listNotes   *connect.Client[api.ListNotesRequest, api.ListNotesResponse]
+	getNote     *connect.Client[api.GetNoteRequest, api.GetNoteResponse]
+	setNote     *connect.Client[api.SetNoteRequest, api.SetNoteResponse]
 }
 
 // CreateSpace calls pars.session.v1.SpaceService.CreateSpace.
@@ -868,6 +903,21 @@ func (c *spaceServiceClient) ImportSpace(ctx context.Context) *connect.ClientStr
 	return c.importSpace.CallClientStream(ctx)
 }
 
+// ListNotes calls pars.session.v1.SpaceService.ListNotes.
+func (c *spaceServiceClient) ListNotes(ctx context.Context, req *connect.Request[api.ListNotesRequest]) (*connect.Response[api.ListNotesResponse], error) {
+	return c.listNotes.CallUnary(ctx, req)
+}
+
+// GetNote calls pars.session.v1.SpaceService.GetNote.
+func (c *spaceServiceClient) GetNote(ctx context.Context, req *connect.Request[api.GetNoteRequest]) (*connect.Response[api.GetNoteResponse], error) {
+	return c.getNote.CallUnary(ctx, req)
+}
+
+// SetNote calls pars.session.v1.SpaceService.SetNote.
+func (c *spaceServiceClient) SetNote(ctx context.Context, req *connect.Request[api.SetNoteRequest]) (*connect.Response[api.SetNoteResponse], error) {
+	return c.setNote.CallUnary(ctx, req)
+}
+
 // SpaceServiceHandler is an implementation of the pars.session.v1.SpaceService service.
 type SpaceServiceHandler interface {
 	// CreateSpace makes a space and returns the link to give to others.
@@ -893,6 +943,14 @@ type SpaceServiceHandler interface {
 	ExportSpace(context.Context, *connect.Request[api.ExportSpaceRequest], *connect.ServerStream[api.ExportSpaceResponse]) error
 	// ImportSpace reads such a file. Importing it twice does no harm.
 	ImportSpace(context.Context, *connect.ClientStream[api.ImportSpaceRequest]) (*connect.Response[api.ImportSpaceResponse], error)
+	// ListNotes lists the notes of a space by name, without their texts. Notes are
+	// texts that everybody in a space can change.
+	ListNotes(context.Context, *connect.Request[api.ListNotesRequest]) (*connect.Response[api.ListNotesResponse], error)
+	// GetNote returns one note as it is now.
+	GetNote(context.Context, *connect.Request[api.GetNoteRequest]) (*connect.Response[api.GetNoteResponse], error)
+	// SetNote gives a note a new text, and makes it if it is not there. Only the
+	// difference is written, so that what others write at the same time stays.
+	SetNote(context.Context, *connect.Request[api.SetNoteRequest]) (*connect.Response[api.SetNoteResponse], error)
 }
 
 // NewSpaceServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -956,6 +1014,24 @@ func NewSpaceServiceHandler(svc SpaceServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(spaceServiceMethods.ByName("ImportSpace")),
 		connect.WithHandlerOptions(opts...),
 	)
+	spaceServiceListNotesHandler := connect.NewUnaryHandler(
+		SpaceServiceListNotesProcedure,
+		svc.ListNotes,
+		connect.WithSchema(spaceServiceMethods.ByName("ListNotes")),
+		connect.WithHandlerOptions(opts...),
+	)
+	spaceServiceGetNoteHandler := connect.NewUnaryHandler(
+		SpaceServiceGetNoteProcedure,
+		svc.GetNote,
+		connect.WithSchema(spaceServiceMethods.ByName("GetNote")),
+		connect.WithHandlerOptions(opts...),
+	)
+	spaceServiceSetNoteHandler := connect.NewUnaryHandler(
+		SpaceServiceSetNoteProcedure,
+		svc.SetNote,
+		connect.WithSchema(spaceServiceMethods.ByName("SetNote")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/pars.session.v1.SpaceService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case SpaceServiceCreateSpaceProcedure:
@@ -976,6 +1052,12 @@ func NewSpaceServiceHandler(svc SpaceServiceHandler, opts ...connect.HandlerOpti
 			spaceServiceExportSpaceHandler.ServeHTTP(w, r)
 		case SpaceServiceImportSpaceProcedure:
 			spaceServiceImportSpaceHandler.ServeHTTP(w, r)
+		case SpaceServiceListNotesProcedure:
+			spaceServiceListNotesHandler.ServeHTTP(w, r)
+		case SpaceServiceGetNoteProcedure:
+			spaceServiceGetNoteHandler.ServeHTTP(w, r)
+		case SpaceServiceSetNoteProcedure:
+			spaceServiceSetNoteHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -1019,4 +1101,16 @@ func (UnimplementedSpaceServiceHandler) ExportSpace(context.Context, *connect.Re
 
 func (UnimplementedSpaceServiceHandler) ImportSpace(context.Context, *connect.ClientStream[api.ImportSpaceRequest]) (*connect.Response[api.ImportSpaceResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.ImportSpace is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) ListNotes(context.Context, *connect.Request[api.ListNotesRequest]) (*connect.Response[api.ListNotesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.ListNotes is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) GetNote(context.Context, *connect.Request[api.GetNoteRequest]) (*connect.Response[api.GetNoteResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.GetNote is not implemented"))
+}
+
+func (UnimplementedSpaceServiceHandler) SetNote(context.Context, *connect.Request[api.SetNoteRequest]) (*connect.Response[api.SetNoteResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.SetNote is not implemented"))
 }
