@@ -236,7 +236,7 @@ func (l *liars) footprint(p *peer) footprint {
 // twice what it takes by itself after a minute of traffic. The memory is the
 // process's peak, the disk what its folder grew by.
 const (
-	maxPeak   = 768 << 20
+	maxPeak     = 768 << 20
 	maxDiskGrow = 96 << 20
 )
 
