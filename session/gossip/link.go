@@ -22,8 +22,8 @@ const (
 
 // Waste is what a neighbour can cost for nothing before it is dropped: duplicate
 // and replayed vertices by their size, announcements without a vertex
-// ([brokenPromise] each), frames for spaces that are not common. It is forgiven
-// with time.
+// ([brokenPromise] each), frames for spaces that are not common, streams in the
+// place of open ones ([anotherStream] each). It is forgiven with time.
 //
 // The first copy that a neighbour sends of a vertex that came from another one
 // counts for a [crossedShare]th: when a partition heals, all neighbours have
@@ -32,6 +32,7 @@ const (
 	wasteBurst    = 1 << 20 // bytes
 	wasteRate     = 4 << 10 // bytes a second
 	brokenPromise = 8 << 10
+	anotherStream = 16 << 10 // a stream in the place of one that is open
 	crossedShare  = 16
 )
 

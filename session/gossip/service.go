@@ -167,8 +167,14 @@ func (s *Service) Serve(peer string, stream io.ReadWriteCloser) error {
 	s.mu.Lock()
 	l, err := s.linkTo(peer)
 	if err == nil && l.in != nil {
-		err = fmt.Errorf("%w: a second stream", ErrFrame)
-		s.drop(l, err)
+		if l.wasted(anotherStream); l.ended {
+			err = errWaste
+		} else {
+			// The peer knows that the older one is dead before we do: it lost
+			// power, or moved to another network.
+			_ = l.in.Close()
+			s.unread(l)
+		}
 	}
 	if err != nil {
 		s.mu.Unlock()
@@ -181,18 +187,24 @@ func (s *Service) Serve(peer string, stream io.ReadWriteCloser) error {
 	err = l.read(stream)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if errors.Is(err, ErrFrame) {
-		s.drop(l, err)
-	}
 	if l.in == stream {
-		l.in = nil
-		for _, sp := range s.order { // its joins went with the stream
-			sp.remove(l)
+		if errors.Is(err, ErrFrame) {
+			s.drop(l, err)
 		}
-		clear(l.tags)
-		clear(l.aliases)
+		s.unread(l)
 	}
 	return err
+}
+
+// unread forgets the stream that a peer opened, and what was announced on it;
+// s.mu is held.
+func (s *Service) unread(l *link) {
+	l.in = nil
+	for _, sp := range s.order { // its joins went with the stream
+		sp.remove(l)
+	}
+	clear(l.tags)
+	clear(l.aliases)
 }
 
 // Join takes part in a space.
