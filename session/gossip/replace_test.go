@@ -1,6 +1,7 @@
 package gossip
 
 import (
+	"errors"
 	"io"
 	"net"
 	"slices"
@@ -42,7 +43,7 @@ func TestANewerStreamReplacesTheOlder(t *testing.T) {
 		if joined() {
 			t.Error("what was announced on the first stream still stands")
 		}
-		if n, err := first.Read(make([]byte, 1)); err != io.EOF {
+		if n, err := first.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
 			t.Errorf("the first stream gives %d bytes (%v), want its end", n, err)
 		}
 		if err := join(second); err != nil || !joined() {
