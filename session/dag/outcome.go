@@ -64,3 +64,7 @@ type Outcome struct {
 	// Fork says that an [Accepted] vertex is not the author's first with its seq.
 	Fork bool
 }
+
+// SendersFault reports whether no honest sender has these bytes: they were
+// refused, and not because the store has not joined their space.
+func (o Outcome) SendersFault() bool { return o.Status == Refused && !errors.Is(o.Err, ErrSpace) }

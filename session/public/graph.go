@@ -2,7 +2,6 @@ package public
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/pars-network/pars/session/dag"
@@ -51,15 +50,10 @@ func (g graph) Add(vertex []byte) (gossip.Added, error) {
 	case dag.Deferred:
 		return added, fmt.Errorf("%w: %w", gossip.ErrLater, o.Err)
 	case dag.Refused:
-		if atFault(o.Err) {
+		if o.SendersFault() {
 			return added, fmt.Errorf("%w: %w", gossip.ErrInvalid, o.Err)
 		}
 		return added, o.Err
 	}
 	return added, nil
-}
-
-// atFault reports whether who sent the bytes is to blame for a refusal.
-func atFault(err error) bool {
-	return errors.Is(err, dag.ErrEncoding) || errors.Is(err, dag.ErrInvalid) || errors.Is(err, dag.ErrAuth)
 }

@@ -161,7 +161,7 @@ func outcome(o dag.Outcome) sync.Outcome {
 		return sync.Accepted
 	case o.Status == dag.Waiting && len(o.Missing) > 0:
 		return sync.Waiting
-	case o.Status == dag.Refused && !errors.Is(o.Err, dag.ErrSpace):
+	case o.SendersFault():
 		return sync.Refused
 	default: // no room, or a vouched space's verdict is still to come
 		return sync.Deferred
