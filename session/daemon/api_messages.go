@@ -14,6 +14,15 @@ import (
 // maxPage is how many messages one answer holds at most.
 const maxPage = 1000
 
+// pageLimit is how many entries an answer holds for a limit that was asked for:
+// 0 and more than maxPage mean maxPage.
+func pageLimit(asked uint32) int {
+	if asked == 0 {
+		return maxPage
+	}
+	return int(min(asked, maxPage))
+}
+
 // reasonHeader is the metadata that names the reason of an error.
 const reasonHeader = "Pars-Reason"
 
@@ -65,11 +74,7 @@ func (s messageService) SendMessage(_ context.Context, r *connect.Request[api.Se
 
 // ListMessages implements [apiconnect.MessageServiceHandler].
 func (s messageService) ListMessages(_ context.Context, r *connect.Request[api.ListMessagesRequest]) (*connect.Response[api.ListMessagesResponse], error) {
-	limit := int(min(r.Msg.GetLimit(), maxPage))
-	if limit == 0 {
-		limit = maxPage
-	}
-	list, next, err := s.d.messenger.List(r.Msg.GetWith(), r.Msg.GetAfterSeq(), limit)
+	list, next, err := s.d.messenger.List(r.Msg.GetWith(), r.Msg.GetAfterSeq(), pageLimit(r.Msg.GetLimit()))
 	if err != nil {
 		return nil, s.d.apiError(err)
 	}

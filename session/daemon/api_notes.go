@@ -19,15 +19,11 @@ func noteOf(n space.Note) *api.Note {
 
 // ListNotes implements [apiconnect.SpaceServiceHandler].
 func (s spaceService) ListNotes(ctx context.Context, r *connect.Request[api.ListNotesRequest]) (*connect.Response[api.ListNotesResponse], error) {
-	sp, err := s.d.spaces.Find(r.Msg.GetSpace())
+	sp, err := s.find(r.Msg.GetSpace())
 	if err != nil {
-		return nil, s.d.apiError(err)
+		return nil, err
 	}
-	limit := int(min(r.Msg.GetLimit(), maxPage))
-	if limit == 0 {
-		limit = maxPage
-	}
-	notes, more, err := s.d.spaces.Notes(ctx, sp, r.Msg.GetAfterName(), limit)
+	notes, more, err := s.d.spaces.Notes(ctx, sp, r.Msg.GetAfterName(), pageLimit(r.Msg.GetLimit()))
 	if err != nil {
 		return nil, s.d.apiError(err)
 	}
@@ -43,9 +39,9 @@ func (s spaceService) ListNotes(ctx context.Context, r *connect.Request[api.List
 
 // GetNote implements [apiconnect.SpaceServiceHandler].
 func (s spaceService) GetNote(ctx context.Context, r *connect.Request[api.GetNoteRequest]) (*connect.Response[api.GetNoteResponse], error) {
-	sp, err := s.d.spaces.Find(r.Msg.GetSpace())
+	sp, err := s.find(r.Msg.GetSpace())
 	if err != nil {
-		return nil, s.d.apiError(err)
+		return nil, err
 	}
 	n, err := s.d.spaces.Note(ctx, sp, r.Msg.GetName())
 	if err != nil {
@@ -56,9 +52,9 @@ func (s spaceService) GetNote(ctx context.Context, r *connect.Request[api.GetNot
 
 // SetNote implements [apiconnect.SpaceServiceHandler].
 func (s spaceService) SetNote(ctx context.Context, r *connect.Request[api.SetNoteRequest]) (*connect.Response[api.SetNoteResponse], error) {
-	sp, err := s.d.spaces.Find(r.Msg.GetSpace())
+	sp, err := s.find(r.Msg.GetSpace())
 	if err != nil {
-		return nil, s.d.apiError(err)
+		return nil, err
 	}
 	n, err := s.d.spaces.SetNote(ctx, sp, r.Msg.GetName(), r.Msg.GetText(), r.Msg.Base)
 	if err != nil {

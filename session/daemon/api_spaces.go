@@ -20,6 +20,15 @@ const exportPart = 64 << 10
 // spaceService implements [apiconnect.SpaceServiceHandler].
 type spaceService struct{ d *Daemon }
 
+// find returns the space that a request names, or an error of the API.
+func (s spaceService) find(which string) (space.Space, error) {
+	sp, err := s.d.spaces.Find(which)
+	if err != nil {
+		return sp, s.d.apiError(err)
+	}
+	return sp, nil
+}
+
 func (s spaceService) spaceOf(sp space.Space) (*api.Space, error) {
 	stats, err := s.d.spaces.Stats(sp)
 	if err != nil {
@@ -78,9 +87,9 @@ func (s spaceService) ListSpaces(context.Context, *connect.Request[api.ListSpace
 
 // PostToSpace implements [apiconnect.SpaceServiceHandler].
 func (s spaceService) PostToSpace(ctx context.Context, r *connect.Request[api.PostToSpaceRequest]) (*connect.Response[api.PostToSpaceResponse], error) {
-	sp, err := s.d.spaces.Find(r.Msg.GetSpace())
+	sp, err := s.find(r.Msg.GetSpace())
 	if err != nil {
-		return nil, s.d.apiError(err)
+		return nil, err
 	}
 	e, err := s.d.spaces.Post(ctx, sp, r.Msg.GetText())
 	if err != nil {
@@ -91,14 +100,11 @@ func (s spaceService) PostToSpace(ctx context.Context, r *connect.Request[api.Po
 
 // ListPosts implements [apiconnect.SpaceServiceHandler].
 func (s spaceService) ListPosts(_ context.Context, r *connect.Request[api.ListPostsRequest]) (*connect.Response[api.ListPostsResponse], error) {
-	sp, err := s.d.spaces.Find(r.Msg.GetSpace())
+	sp, err := s.find(r.Msg.GetSpace())
 	if err != nil {
-		return nil, s.d.apiError(err)
+		return nil, err
 	}
-	limit := int(min(r.Msg.GetLimit(), maxPage))
-	if limit == 0 {
-		limit = maxPage
-	}
+	limit := pageLimit(r.Msg.GetLimit())
 	entries, next, err := s.d.spaces.Entries(sp, r.Msg.GetAfterPosition(), limit)
 	if err != nil {
 		return nil, s.d.apiError(err)
@@ -115,9 +121,9 @@ func (s spaceService) ListPosts(_ context.Context, r *connect.Request[api.ListPo
 
 // WatchPosts implements [apiconnect.SpaceServiceHandler].
 func (s spaceService) WatchPosts(ctx context.Context, r *connect.Request[api.WatchPostsRequest], stream *connect.ServerStream[api.WatchPostsResponse]) error {
-	sp, err := s.d.spaces.Find(r.Msg.GetSpace())
+	sp, err := s.find(r.Msg.GetSpace())
 	if err != nil {
-		return s.d.apiError(err)
+		return err
 	}
 	w := s.d.spaces.Watch(sp) // before anything is read, so that nothing falls between
 	defer s.d.spaces.Unwatch(w)
@@ -157,9 +163,9 @@ func (s spaceService) WatchPosts(ctx context.Context, r *connect.Request[api.Wat
 
 // SyncSpace implements [apiconnect.SpaceServiceHandler].
 func (s spaceService) SyncSpace(ctx context.Context, r *connect.Request[api.SyncSpaceRequest]) (*connect.Response[api.SyncSpaceResponse], error) {
-	sp, err := s.d.spaces.Find(r.Msg.GetSpace())
+	sp, err := s.find(r.Msg.GetSpace())
 	if err != nil {
-		return nil, s.d.apiError(err)
+		return nil, err
 	}
 	res := &api.SyncSpaceResponse{}
 	results := s.d.spaces.syncNow(ctx, sp.ID)
@@ -176,9 +182,9 @@ func (s spaceService) SyncSpace(ctx context.Context, r *connect.Request[api.Sync
 
 // ExportSpace implements [apiconnect.SpaceServiceHandler].
 func (s spaceService) ExportSpace(_ context.Context, r *connect.Request[api.ExportSpaceRequest], stream *connect.ServerStream[api.ExportSpaceResponse]) error {
-	sp, err := s.d.spaces.Find(r.Msg.GetSpace())
+	sp, err := s.find(r.Msg.GetSpace())
 	if err != nil {
-		return s.d.apiError(err)
+		return err
 	}
 	if _, err := s.d.spaces.Export(sp, parts{stream}); err != nil {
 		return s.d.apiError(err)
