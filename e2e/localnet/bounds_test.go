@@ -19,8 +19,8 @@ const (
 	maxDiskBlock = 64 << 10
 )
 
-// use is what a node takes, in bytes.
-type use struct{ memory, disk int64 }
+// use is what a node takes, in bytes; peak is the most memory that it ever took.
+type use struct{ memory, peak, disk int64 }
 
 // String returns both in MiB.
 func (u use) String() string {
@@ -31,15 +31,21 @@ func (u use) String() string {
 func (p *peer) use() (use, error) {
 	var u use
 	if text, err := os.ReadFile("/proc/" + strconv.Itoa(p.info.PID) + "/status"); err == nil {
-		for line := range strings.SplitSeq(string(text), "\n") {
-			if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-				kib, err := strconv.ParseInt(strings.TrimSpace(strings.TrimSuffix(rest, "kB")), 10, 64)
-				if err != nil {
-					return u, err
-				}
-				u.memory = kib << 10
+		for line := range strings.Lines(string(text)) {
+			field := strings.Fields(line)
+			switch {
+			case len(field) < 2:
+			case field[0] == "VmRSS:":
+				u.memory, err = strconv.ParseInt(field[1], 10, 64)
+			case field[0] == "VmHWM:":
+				u.peak, err = strconv.ParseInt(field[1], 10, 64)
+			}
+			if err != nil {
+				return u, fmt.Errorf("%q: %w", line, err)
 			}
 		}
+		u.memory <<= 10 // from KiB
+		u.peak <<= 10
 	}
 	err := filepath.WalkDir(p.info.DataDir, func(_ string, e fs.DirEntry, err error) error {
 		if os.IsNotExist(err) {

@@ -3,10 +3,8 @@ package localnet
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -182,54 +180,17 @@ func (l *liars) awaitLogged(parts ...string) {
 	}
 }
 
-// footprint is what a node takes of the machine.
-type footprint struct {
-	memory, peak, disk int64 // bytes
-}
-
-func (f footprint) String() string {
-	return fmt.Sprintf("%d MiB of memory (at most %d), %d KiB on disk", f.memory>>20, f.peak>>20, f.disk>>10)
-}
-
-// footprint measures a node; /proc is Linux's.
-func (l *liars) footprint(p *peer) footprint {
+// footprint measures a node.
+func (l *liars) footprint(p *peer) use {
 	l.t.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.info.PID))
-	if errors.Is(err, fs.ErrNotExist) {
+	u, err := p.use()
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if u.peak == 0 {
 		l.t.Skip("memory is measured through /proc")
 	}
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	var f footprint
-	for line := range strings.Lines(string(text)) {
-		field := strings.Fields(line)
-		switch {
-		case len(field) < 2:
-		case field[0] == "VmRSS:":
-			f.memory, err = strconv.ParseInt(field[1], 10, 64)
-		case field[0] == "VmHWM:":
-			f.peak, err = strconv.ParseInt(field[1], 10, 64)
-		}
-		if err != nil {
-			l.t.Fatalf("%q: %v", line, err)
-		}
-	}
-	f.memory <<= 10
-	f.peak <<= 10
-	err = filepath.WalkDir(p.info.DataDir, func(_ string, d fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) || d == nil || d.IsDir() {
-			return nil // files come and go in a database
-		}
-		if info, err := d.Info(); err == nil {
-			f.disk += info.Size()
-		}
-		return nil
-	})
-	if err != nil {
-		l.t.Fatal(err)
-	}
-	return f
+	return u
 }
 
 // bounds are what an honest node may take whatever others send: five times and
@@ -241,11 +202,11 @@ const (
 )
 
 // checkBounds compares the honest nodes with the bounds.
-func (l *liars) checkBounds(before map[*peer]footprint) {
+func (l *liars) checkBounds(before map[*peer]use) {
 	l.t.Helper()
 	for _, p := range l.up() {
 		now := l.footprint(p)
-		l.t.Logf("%s: %v, before it was %v", p.name, now, before[p])
+		l.t.Logf("%s: %v of memory and disk, at most %d MiB of memory, before it was %v", p.name, now, now.peak>>20, before[p])
 		if now.peak > maxPeak {
 			l.t.Errorf("%s took %d MiB of memory, want at most %d", p.name, now.peak>>20, maxPeak>>20)
 		}
@@ -255,9 +216,9 @@ func (l *liars) checkBounds(before map[*peer]footprint) {
 	}
 }
 
-func (l *liars) footprints() map[*peer]footprint {
+func (l *liars) footprints() map[*peer]use {
 	l.t.Helper()
-	out := map[*peer]footprint{}
+	out := map[*peer]use{}
 	for _, p := range l.up() {
 		out[p] = l.footprint(p)
 	}
