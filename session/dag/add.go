@@ -36,7 +36,6 @@ type item struct {
 	verified bool
 	sp       *space   // where it is known already
 	pos      uint64   // and its position there
-	asked    uint64   // next position when it was not known
 	out      *Outcome // of the batch's entry; one nobody reads for what waited
 }
 
@@ -217,13 +216,12 @@ func (s *Store) admit(items []*item) (map[Author]*authorKey, error) {
 			it.decide(Refused, fmt.Errorf("%w: %s", ErrSpace, it.v.Space))
 			continue
 		}
-		if n, err := sp.find(it.id); err != nil {
+		if n, err := sp.accepted(it.v, it.id); err != nil {
 			return nil, err
 		} else if n != nil {
 			it.known(sp, n)
 			continue
 		}
-		it.asked = sp.next
 		if err := it.v.checkRules(sp.rules); err != nil {
 			it.decide(Refused, err)
 			continue
@@ -307,7 +305,7 @@ func (sp *space) sync(pos uint64) {
 // before it. An error is one of the store's. The caller holds mu.
 func (s *Store) accept1(c *group, it *item, now time.Time) ([]*item, error) {
 	sp := s.spaces[it.v.Space]
-	if n, err := sp.findSince(it.id, it.asked); err != nil {
+	if n, err := sp.accepted(it.v, it.id); err != nil {
 		return nil, err
 	} else if n != nil {
 		it.known(sp, n)
@@ -452,7 +450,6 @@ func (sp *space) write(batch *pebble.Batch, it *item, parents []*node, st *autho
 	}
 	sp.apply(n)
 	sp.fresh[n.pos], sp.freshID[n.id] = n, n
-	sp.recent.put(n.id, n)
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("dag: writing a vertex: %w", err)
 	}

@@ -22,15 +22,6 @@ func (c *cache[K, V]) get(k K) (V, bool) {
 	return v, ok
 }
 
-// peek is get that does not count as use: what was put in last stays longest.
-func (c *cache[K, V]) peek(k K) (V, bool) {
-	if v, ok := c.young[k]; ok {
-		return v, true
-	}
-	v, ok := c.old[k]
-	return v, ok
-}
-
 func (c *cache[K, V]) put(k K, v V) {
 	if len(c.young) >= c.size {
 		c.old, c.young = c.young, make(map[K]V, c.size)

@@ -29,6 +29,9 @@ const (
 	keyVouch  = 'W' // id (32) -> author (32)
 )
 
+// maxKey is the size of the longest key: a space's record of an id.
+const maxKey = 1 + 4 + len(ID{})
+
 // node is what checks and searches need of an accepted vertex.
 type node struct {
 	pos     uint64 // local position, from 1
@@ -143,7 +146,8 @@ func (r *reader) clock() []uint32 {
 
 // key starts a key of a space; parts are appended as they are.
 func (sp *space) key(kind byte, parts ...[]byte) []byte {
-	k := binary.BigEndian.AppendUint32([]byte{kind}, sp.num)
+	k := append(make([]byte, 0, maxKey), kind)
+	k = binary.BigEndian.AppendUint32(k, sp.num)
 	for _, p := range parts {
 		k = append(k, p...)
 	}
@@ -181,7 +185,7 @@ func after(prefix []byte) []byte {
 }
 
 func placeRecord(pos, lamport uint64) []byte {
-	return binary.AppendUvarint(binary.AppendUvarint(nil, pos), lamport)
+	return binary.AppendUvarint(binary.AppendUvarint(make([]byte, 0, 2*binary.MaxVarintLen64), pos), lamport)
 }
 
 func readPlaceRecord(b []byte) (pos, lamport uint64, err error) {

@@ -46,7 +46,6 @@ type space struct {
 
 	nodes   *cache[uint64, *node]
 	byID    *cache[ID, *node]
-	recent  *cache[ID, *node] // the last cachedNodes accepted, all of them
 	clocks  *cache[uint64, []uint32]
 	authors *cache[Author, *authorState]
 
@@ -71,7 +70,7 @@ func newSpace(s *Store, id Space, num uint32, rules Rules) *space {
 	return &space{
 		store: s, id: id, num: num, rules: rules, next: 1, heads: map[uint64]ID{},
 		fresh: map[uint64]*node{}, freshID: map[ID]*node{},
-		nodes: newCache[uint64, *node](cachedNodes), byID: newCache[ID, *node](cachedNodes), recent: newCache[ID, *node](cachedNodes),
+		nodes: newCache[uint64, *node](cachedNodes), byID: newCache[ID, *node](cachedNodes),
 		clocks:  newCache[uint64, []uint32](cachedClocks),
 		authors: newCache[Author, *authorState](cachedAuthors),
 		moved:   make(chan struct{}),
@@ -274,14 +273,14 @@ func (sp *space) find(id ID) (*node, error) {
 	return nil, nil
 }
 
-// findSince is find for an id that was not there when the next position was from:
-// what was accepted since is in memory, if it is not too much.
-func (sp *space) findSince(id ID, from uint64) (*node, error) {
-	if sp.next-from > cachedNodes {
-		return sp.find(id)
+// accepted is find for a vertex that is at hand. One that is its author's next can't
+// be there yet, which needs no look at the index.
+func (sp *space) accepted(v *Vertex, id ID) (*node, error) {
+	st, err := sp.author(v.Author)
+	if err != nil || st == nil || v.Seq > st.last {
+		return nil, err
 	}
-	n, _ := sp.recent.peek(id)
-	return n, nil
+	return sp.find(id)
 }
 
 // author returns what is kept of an author, nil for one without vertices.

@@ -148,7 +148,7 @@ func assaults(victim *memory) []assault {
 	offer := func(a *attacker, extra []ID) {
 		s := sketchOf(a, extra)
 		n := minSymbols
-		for n < 2*len(extra)+8 {
+		for n < 2*len(extra)+64 { // 32 symbols fail to name ten once in some hundred runs
 			n *= 2
 		}
 		n = min(n, maxSymbols)
