@@ -1,6 +1,7 @@
 package dag
 
 import (
+	"bytes"
 	"cmp"
 	"container/heap"
 	"encoding/binary"
@@ -40,7 +41,7 @@ func (s *Store) Since(space Space, frontier []ID) iter.Seq2[Entry, error] {
 		}
 		defer s.calls.Done()
 		stopped, err := w.run(yield)
-		if err = errors.Join(err, w.db.Close()); err != nil && !stopped {
+		if err = errors.Join(err, w.close()); err != nil && !stopped {
 			yield(Entry{}, err)
 		}
 	}
@@ -52,6 +53,9 @@ type walk struct {
 	db   *pebble.Snapshot
 	line uint64
 	todo cursors
+	// What is read comes by one iterator for all nodes, in their order, and one for
+	// all chains: making one costs more than a few records.
+	nodes, index *pebble.Iterator
 }
 
 // cursor stands on one chain, or for chain 0 on the vertices that are on none.
@@ -114,16 +118,44 @@ func (sp *space) walk(frontier []ID) (*walk, error) {
 	if sp.loose > 0 {
 		past, _, err := sp.past(nodes, 0, 0)
 		if err != nil {
-			return nil, errors.Join(err, w.db.Close())
+			return nil, errors.Join(err, w.close())
 		}
 		w.todo = append(w.todo, &cursor{from: 1, past: past})
 	}
 	return w, nil
 }
 
+// open makes the iterators.
+func (w *walk) open() error {
+	var err error
+	if w.nodes, err = w.db.NewIter(&pebble.IterOptions{LowerBound: w.sp.key(keyNode), UpperBound: after(w.sp.key(keyNode))}); err == nil {
+		w.index, err = w.db.NewIter(nil)
+	}
+	if err != nil {
+		return fmt.Errorf("dag: reading a space: %w", err)
+	}
+	return nil
+}
+
+func (w *walk) close() error {
+	var errs []error
+	for _, it := range []*pebble.Iterator{w.nodes, w.index} {
+		if it != nil {
+			errs = append(errs, it.Close())
+		}
+	}
+	return errors.Join(append(errs, w.db.Close())...)
+}
+
 // run yields the vertices of all cursors by position and reports whether yield
 // asked it to stop.
 func (w *walk) run(yield func(Entry, error) bool) (stopped bool, err error) {
+	if len(w.todo) == 0 {
+		return false, nil
+	}
+	if err := w.open(); err != nil {
+		return false, err
+	}
 	var ready cursors
 	for _, c := range w.todo {
 		if err := w.fill(c); err != nil {
@@ -162,15 +194,17 @@ func (w *walk) run(yield func(Entry, error) bool) (stopped bool, err error) {
 	return false, nil
 }
 
+// node reads one vertex; calls come in order of position.
 func (w *walk) node(pos uint64) (*node, error) {
-	value, found, err := read(w.db, w.sp.posKey(keyNode, pos))
-	if err == nil && !found {
-		err = fmt.Errorf("%w: node %d of space %s is missing", ErrCorrupt, pos, w.sp.id)
+	key := w.sp.posKey(keyNode, pos)
+	found := w.nodes.SeekGE(key) && bytes.Equal(w.nodes.Key(), key)
+	if err := w.nodes.Error(); err != nil {
+		return nil, fmt.Errorf("dag: reading a node: %w", err)
 	}
-	if err != nil {
-		return nil, err
+	if !found {
+		return nil, fmt.Errorf("%w: node %d of space %s is missing", ErrCorrupt, pos, w.sp.id)
 	}
-	return decodeNode(pos, value)
+	return decodeNode(pos, w.nodes.Value())
 }
 
 // here reports whether a vertex was not pruned. That of a vertex above the line
@@ -189,12 +223,9 @@ func (w *walk) fill(c *cursor) error {
 	if c.chain == 0 {
 		lower, upper = w.sp.posKey(keyLoose, c.from), after(w.sp.key(keyLoose))
 	}
-	it, err := w.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
-	if err != nil {
-		return fmt.Errorf("dag: reading a chain: %w", err)
-	}
 	c.ahead = c.ahead[:0]
-	for ok := it.First(); ok && len(c.ahead) < readAhead; ok = it.Next() {
+	it := w.index
+	for ok := it.SeekGE(lower); ok && len(c.ahead) < readAhead && bytes.Compare(it.Key(), upper) < 0; ok = it.Next() {
 		pos, key := uint64(0), it.Key()
 		if c.chain == 0 {
 			pos = binary.BigEndian.Uint64(key[5:])
@@ -207,12 +238,12 @@ func (w *walk) fill(c *cursor) error {
 			pos = r.uvarint()
 			c.place = binary.BigEndian.Uint32(key[9:]) + 1
 			if r.bad {
-				return errors.Join(fmt.Errorf("%w: chain %d of space %s", ErrCorrupt, c.chain, w.sp.id), it.Close())
+				return fmt.Errorf("%w: chain %d of space %s", ErrCorrupt, c.chain, w.sp.id)
 			}
 		}
 		c.ahead = append(c.ahead, pos)
 	}
-	if err := errors.Join(it.Error(), it.Close()); err != nil {
+	if err := it.Error(); err != nil {
 		return fmt.Errorf("dag: reading a chain: %w", err)
 	}
 	return nil
