@@ -1,12 +1,20 @@
 package stark
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
+	"os"
 	"slices"
 	"testing"
 )
+
+var updateLimits = flag.Bool("update-limits", false, "write testdata/limits.json.gz anew")
 
 // still is the statement that a trace of zeros stays as it is, with as many
 // columns as asked, and zeroProof proves it: every value of such a proof is zero
@@ -198,6 +206,62 @@ func TestProofsAtTheLimitsOfTheFormat(t *testing.T) {
 			w, err := WorkOf(air, c.length, c.o, len(proof))
 			t.Logf("%d bytes, %+v, %v", len(proof), w, err)
 		})
+	}
+}
+
+// limitProof is a proof at the limits as a file has it, for what has to price them.
+type limitProof struct {
+	Name       string
+	Length     uint64
+	Options    []byte
+	AIR, Proof []byte
+}
+
+// The file of proofs at the limits is what this package makes.
+func TestFileOfProofsAtTheLimits(t *testing.T) {
+	var made []limitProof
+	for _, c := range limits {
+		air := still(t, c.hash, c.width)
+		description, err := air.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		proof := zeroProof(t, air, c.length, c.o)
+		made = append(made, limitProof{c.name, c.length, proof[15:25], description, proof})
+	}
+	want, err := json.Marshal(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "testdata/limits.json.gz"
+	if *updateLimits {
+		var file bytes.Buffer
+		z, err := gzip.NewWriterLevel(&file, gzip.BestCompression)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := z.Write(want); err != nil {
+			t.Fatal(err)
+		}
+		if err := z.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, file.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	z, err := gzip.NewReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(z)
+	if err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("%s has %d bytes that differ from what is made, %d bytes (%v); write it anew with -update-limits", name, len(got), len(want), err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"compress/gzip"
 	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
@@ -95,6 +96,7 @@ func (b *builder) stark() {
 			b.add("STARK verify, 1,024 rows, 42 queries, cubic extension", to, false, starkProve, id, c.length, c.options, c.public, c.proof)
 		}
 	}
+	b.starkFormat()
 	b.starkLimits("products", func(air *stark.AIR) {
 		for i := 0; i < 4000; i++ {
 			at := uint16(len(air.Nodes) - 1)
@@ -133,6 +135,40 @@ func (b *builder) stark() {
 	})
 	b.add("STARK security", to, false, "security(bytes,uint256)", []byte{255, 128, 32, 3, 2, 255, 0, 0, 1, 1}, big.NewInt(1<<24))
 	b.add("STARK security, 2 rows blown up by 2", to, false, "security(bytes,uint256)", []byte{255, 2, 0, 1, 2, 0, 0, 0, 1, 1}, big.NewInt(1<<30))
+}
+
+// starkFormat measures proofs at the limits of the format, which crypto/stark makes
+// in its tests.
+func (b *builder) starkFormat() {
+	file, err := os.Open("crypto/stark/testdata/limits.json.gz")
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	defer file.Close()
+	var proofs []struct {
+		Name       string
+		Length     uint64
+		Options    []byte
+		AIR, Proof []byte
+	}
+	z, err := gzip.NewReader(file)
+	if err == nil {
+		err = json.NewDecoder(z).Decode(&proofs)
+	}
+	if err != nil {
+		b.fail(err)
+		return
+	}
+	for _, p := range proofs {
+		air, err := stark.ParseAIR(p.AIR)
+		if err != nil {
+			b.fail(err)
+			return
+		}
+		_, id := b.register(air)
+		b.add("STARK verify, "+p.Name, precompile.STARKAddress, false, starkProve, id, new(big.Int).SetUint64(p.Length), p.Options, []byte{}, p.Proof)
+	}
 }
 
 // starkLimits measures an AIR that change takes to the limits.
