@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -24,74 +25,40 @@ func unhex(t testing.TB, s string) []byte {
 	return b
 }
 
-func TestVectorsKeyImagesMonero(t *testing.T) {
-	file, err := os.ReadFile("testdata/key_images.txt")
+// Monero's own cases: the map to the curve, the hash to a point that is made of it,
+// and key images, for which its test takes public key and scalar independently of
+// each other.
+func TestVectorsMonero(t *testing.T) {
+	file, err := os.ReadFile("testdata/monero.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Fields(string(file))
-	if len(lines) != 3*16 {
-		t.Fatalf("%d words, want 48", len(lines))
-	}
-	tally := vectors.NewTally(t, "ring key images", "Monero, 16 of 256 lines")
-	for i := 0; i < len(lines); i += 3 {
-		// Monero's test takes public key and scalar independently of each other.
-		x, err := edwards25519.NewScalar().SetCanonicalBytes(unhex(t, lines[i+1]))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := new(edwards25519.Point).ScalarMult(x, HashToPoint(unhex(t, lines[i]))).Bytes()
-		tally.Check(t, hex.EncodeToString(got) == lines[i+2], "case %d: image %x, want %s", i/3, got, lines[i+2])
-	}
-}
-
-func TestVectorsHashToPointMonero(t *testing.T) {
-	file, err := os.ReadFile("testdata/hash_to_ec.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	words := strings.Fields(string(file))
-	if len(words) != 2*32 {
-		t.Fatalf("%d words, want 64", len(words))
-	}
-	tally := vectors.NewTally(t, "ring hash to point", "Monero, 32 of 256 lines")
-	for i := 0; i < len(words); i += 2 {
-		got := hex.EncodeToString(HashToPoint(unhex(t, words[i])).Bytes())
-		tally.Check(t, got == words[i+1], "HashToPoint(%s) = %s, want %s", words[i], got, words[i+1])
-	}
-}
-
-// All of Monero's lines, for who has its source: the file is too large to keep.
-func TestVectorsMoneroFile(t *testing.T) {
-	path := os.Getenv("PARS_MONERO_TESTS")
-	if path == "" {
-		t.Skip("PARS_MONERO_TESTS names no copy of Monero's tests/crypto/tests.txt")
-	}
-	file, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	points := vectors.NewTally(t, "ring hash to point", "Monero, tests.txt")
-	images := vectors.NewTally(t, "ring key images", "Monero, tests.txt")
-	lines := 0
+	mapped := vectors.NewTally(t, "ring map to the curve", "Monero")
+	points := vectors.NewTally(t, "ring hash to point", "Monero")
+	images := vectors.NewTally(t, "ring key images", "Monero")
+	count := map[string]int{}
 	for line := range strings.Lines(string(file)) {
-		switch w := strings.Fields(line); {
-		case len(w) == 3 && strings.HasSuffix(w[0], "hash_to_ec"):
-			got := hex.EncodeToString(HashToPoint(unhex(t, w[1])).Bytes())
-			points.Check(t, got == w[2], "HashToPoint(%s) = %s, want %s", w[1], got, w[2])
-			lines++
-		case len(w) == 4 && w[0] == "generate_key_image":
+		w := strings.Fields(line)
+		count[w[0]]++
+		in, want := unhex(t, w[1]), w[len(w)-1]
+		switch w[0] {
+		case "hash_to_point":
+			got := hex.EncodeToString(fromField(in).Bytes())
+			mapped.Check(t, got == want, "fromField(%x) = %s, want %s", in, got, want)
+		case "hash_to_ec":
+			got := hex.EncodeToString(HashToPoint(in).Bytes())
+			points.Check(t, got == want, "HashToPoint(%x) = %s, want %s", in, got, want)
+		case "generate_key_image":
 			x, err := edwards25519.NewScalar().SetCanonicalBytes(unhex(t, w[2]))
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := hex.EncodeToString(new(edwards25519.Point).ScalarMult(x, HashToPoint(unhex(t, w[1]))).Bytes())
-			images.Check(t, got == w[3], "key image of %s: %s, want %s", w[1], got, w[3])
-			lines++
+			got := hex.EncodeToString(new(edwards25519.Point).ScalarMult(x, HashToPoint(in)).Bytes())
+			images.Check(t, got == want, "key image of %x: %s, want %s", in, got, want)
 		}
 	}
-	if lines < 512 {
-		t.Errorf("%s has %d lines that we test, want 512", path, lines)
+	if want := map[string]int{"hash_to_point": 371, "hash_to_ec": 256, "generate_key_image": 256}; !maps.Equal(count, want) {
+		t.Errorf("%v cases, want %v", count, want)
 	}
 }
 

@@ -50,6 +50,7 @@ func ModuleDir(tb testing.TB, module string) string {
 // ACVPGroup is a group of a NIST ACVP vector set, with the fields of all the
 // algorithms that are read here.
 type ACVPGroup struct {
+	ID                 int        `json:"tgId"`
 	TestType           string     `json:"testType"`
 	ParameterSet       string     `json:"parameterSet"`
 	Deterministic      bool       `json:"deterministic"`
@@ -98,14 +99,15 @@ func ACVP(tb testing.TB, prompt, results string) []ACVPGroup {
 	}
 	readGzip(tb, prompt, &p)
 	readGzip(tb, results, &r)
-	answers := make(map[int]json.RawMessage)
+	type name struct{ group, test int }
+	answers := make(map[name]json.RawMessage)
 	for _, g := range r.Groups {
 		for _, raw := range g.Tests {
 			var id struct {
 				ID int `json:"tcId"`
 			}
 			unmarshal(tb, results, raw, &id)
-			answers[id.ID] = raw
+			answers[name{g.ID, id.ID}] = raw
 		}
 	}
 	var out []ACVPGroup
@@ -114,7 +116,7 @@ func ACVP(tb testing.TB, prompt, results string) []ACVPGroup {
 		for _, raw := range g.Tests {
 			var c ACVPTest
 			unmarshal(tb, prompt, raw, &c)
-			answer, ok := answers[c.ID]
+			answer, ok := answers[name{g.ID, c.ID}]
 			if !ok {
 				tb.Fatalf("%s: case %d has no expected result in %s", prompt, c.ID, results)
 			}

@@ -67,6 +67,30 @@ func TestVectorsACVPMLDSASignVerify(t *testing.T) {
 	}
 }
 
+// NIST's cases for the functions that the contract has, one of a kind.
+func TestVectorsACVPMLDSAExternal(t *testing.T) {
+	n := mldsaContract(t)
+	for _, kind := range []string{"sigGen", "sigVer"} {
+		tally := vectors.NewTally(t, "ML-DSA "+kind, "ACVP, external interface")
+		for _, g := range vectors.ACVP(t, "testdata/ML-DSA-"+kind+"-prompt.json.gz", "testdata/ML-DSA-"+kind+"-expectedResults.json.gz") {
+			for _, c := range g.Tests {
+				switch {
+				case g.SignatureInterface != "external":
+					tally.Skip("internal interface: signs mu, not a message")
+				case kind == "sigGen" && !g.Deterministic:
+					tally.Skip("hedged: rnd is not zero")
+				case kind == "sigGen":
+					r := n.Do(t, "signWithContext(bytes,bytes,bytes)", []byte(c.SK), []byte(c.Message), []byte(c.Context))
+					tally.Check(t, r.Out != nil && bytes.Equal(r.Out[0].([]byte), c.Signature), "%s: other signature, revert %q", g.ParameterSet, r.Revert)
+				default:
+					r := n.Do(t, "verifyWithContext(bytes,bytes,bytes,bytes)", []byte(c.PK), []byte(c.Message), []byte(c.Signature), []byte(c.Context))
+					tally.Check(t, r.Out != nil && r.Out[0].(bool) == c.Passed, "%s: want %t, revert %q", g.ParameterSet, c.Passed, r.Revert)
+				}
+			}
+		}
+	}
+}
+
 // The case of a Wycheproof ML-DSA file.
 type wycheproofMLDSA struct {
 	Groups []struct {
