@@ -74,6 +74,23 @@ var entries = []Entry{
 	native(STARKAddress, zk.STARK),
 }
 
+// Predeploy is an account with ordinary bytecode that genesis contains, for what
+// native contracts need and cannot be themselves.
+type Predeploy struct {
+	Address common.Address
+	Name    string
+	Code    []byte
+}
+
+// predeploys lists them by address.
+var predeploys = []Predeploy{
+	{Address: contract.BouncerAddress, Name: "Bouncer", Code: contract.BouncerCode},
+}
+
+// Predeploys returns the accounts with bytecode that genesis contains, by rising
+// address.
+func Predeploys() []Predeploy { return append([]Predeploy(nil), predeploys...) }
+
 var byAddress = func() map[common.Address]*Entry {
 	m := make(map[common.Address]*Entry, len(entries))
 	for i := range entries {
@@ -123,13 +140,17 @@ func Active(time uint64) []common.Address {
 // without which EIP-158 deletes an account and its storage after a call, and
 // one byte of code, without which Solidity's check of EXTCODESIZE reverts every
 // call. The code never runs. Contracts that become active later are in it too,
-// so that genesis doesn't depend on when they do.
+// so that genesis doesn't depend on when they do. The code of a [Predeploy] does
+// run.
 func Alloc() types.GenesisAlloc {
 	alloc := make(types.GenesisAlloc)
 	for _, e := range entries {
 		if e.Predeployed {
 			alloc[e.Address] = types.Account{Nonce: 1, Code: []byte{0x01}, Balance: new(big.Int)}
 		}
+	}
+	for _, p := range predeploys {
+		alloc[p.Address] = types.Account{Nonce: 1, Code: p.Code, Balance: new(big.Int)}
 	}
 	return alloc
 }
