@@ -112,6 +112,7 @@ type tx struct {
 	value    *uint256.Int
 	input    []byte
 	what     string
+	ops      []op // inside of an unlock, to be shown when they fail
 }
 
 // op is Puppet.Op.
@@ -218,18 +219,36 @@ func flatten(logs []*types.Log) (out []byte) {
 	return out
 }
 
+// tally counts the manager's events by name.
+type tally map[string]int
+
+func (s *stage) count(t tally, logs []byte) {
+	for len(logs) > 0 {
+		if bytes.Equal(logs[:20], s.native[:]) {
+			for _, e := range s.manager.Events {
+				if bytes.Equal(e.ID[:], logs[21:53]) {
+					t[e.Name]++
+				}
+			}
+		}
+		logs = logs[21+32*int(logs[20]):]
+		logs = logs[4+binary.BigEndian.Uint32(logs):]
+	}
+}
+
 // compare plays the transactions on both managers and reports the first
-// difference.
-func (s *stage) compare(puppets []common.Address, txs []tx) error {
+// difference. It counts the events of what succeeded.
+func (s *stage) compare(puppets []common.Address, txs []tx, seen tally) error {
 	const gas = 1 << 32
 	want, wantRoot, wantDB := s.play(s.oracle, puppets, txs, gas)
 	got, gotRoot, gotDB := s.play(s.native, puppets, txs, gas)
 	for i := range txs {
 		if want[i].ok != got[i].ok || !bytes.Equal(want[i].out, got[i].out) {
-			return fmt.Errorf("transaction %d, %s: the native contract gives %t %x, the oracle %t %x", i, txs[i].what, got[i].ok, got[i].out, want[i].ok, want[i].out)
+			return fmt.Errorf("transaction %d, %s: the native contract gives %t %x, the oracle %t %x", i, txs[i].what+s.text(txs[i].ops), got[i].ok, got[i].out, want[i].ok, want[i].out)
 		}
+		s.count(seen, want[i].logs)
 		if !bytes.Equal(want[i].logs, got[i].logs) {
-			return fmt.Errorf("transaction %d, %s: the native contract logs\n%s\nthe oracle\n%s", i, txs[i].what, s.logText(got[i].logs), s.logText(want[i].logs))
+			return fmt.Errorf("transaction %d, %s: the native contract logs\n%s\nthe oracle\n%s", i, txs[i].what+s.text(txs[i].ops), s.logText(got[i].logs), s.logText(want[i].logs))
 		}
 	}
 	if wantRoot != gotRoot {

@@ -26,15 +26,20 @@ func TestPoolManagerIsUniswaps(t *testing.T) {
 	}
 	base := newStage(t)
 	t.Logf("seed %#x, sequences %d to %d", *dexSeed, *dexFrom, *dexFrom+n-1)
-	start, failed := time.Now(), 0
+	start, failed, seen := time.Now(), 0, make(tally)
 	for i := *dexFrom; i < *dexFrom+n; i++ {
 		author, txs := write(t, base, *dexSeed, i, 50)
-		if err := author.compare(author.puppets, txs); err != nil {
+		if err := author.compare(author.puppets, txs, seen); err != nil {
 			t.Errorf("sequence %d (-dex.seed %s -dex.from %d -dex.n 1): %v", i, strconv.FormatUint(*dexSeed, 10), i, err)
 			if failed++; failed == 5 {
 				t.FailNow()
 			}
 		}
 	}
-	t.Logf("%d sequences in %v", n, time.Since(start).Round(time.Second))
+	t.Logf("%d sequences in %v; events: %v", n, time.Since(start).Round(time.Second), seen)
+	for _, name := range []string{"Initialize", "Swap", "ModifyLiquidity", "Donate", "Transfer", "ProtocolFeeUpdated"} {
+		if n >= 60 && seen[name] == 0 {
+			t.Errorf("%d sequences without one %s that succeeded", n, name)
+		}
+	}
 }

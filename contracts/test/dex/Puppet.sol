@@ -9,6 +9,7 @@ interface Manager {
     function clear(address currency, uint256 amount) external;
     function mint(address to, uint256 id, uint256 amount) external;
     function burn(address from, uint256 id, uint256 amount) external;
+    function balanceOf(address owner, uint256 id) external view returns (uint256);
     function exttload(bytes32 slot) external view returns (bytes32);
 }
 
@@ -36,11 +37,14 @@ contract Puppet {
 
     uint8 internal constant CALL = 0;
     uint8 internal constant EVEN = 1;
+    uint8 internal constant REVERT = 2;
 
     mapping(bytes4 function_ => bytes encoded) private answers;
 
     event Did(bool ok, bytes data);
     event Called(bytes data);
+    /// @dev Shows what happened when the logs of it are lost.
+    error Outcomes(bytes outcomes);
 
     /// @notice How the puppet answers a call of a function that it doesn't have.
     function program(bytes4 function_, Answer calldata answer) external {
@@ -56,20 +60,23 @@ contract Puppet {
     function unlockCallback(bytes calldata data) external returns (bytes memory) {
         emit Called(data);
         Op[] memory ops = abi.decode(data, (Op[]));
+        bytes memory outcomes;
         for (uint256 i; i < ops.length; i++) {
-            act(ops[i]);
+            if (ops[i].kind == REVERT) revert Outcomes(outcomes);
+            outcomes = bytes.concat(outcomes, act(ops[i]));
         }
         return abi.encode(ops.length);
     }
 
-    function act(Op memory op) internal {
+    function act(Op memory op) internal returns (bytes memory data) {
         if (op.kind == EVEN) {
             (address currency, uint8 how) = abi.decode(op.data, (address, uint8));
             even(currency, how);
-            return;
+            return "";
         }
         address target = op.target == address(0) ? manager : op.target;
-        (bool ok, bytes memory data) = target.call{value: op.value}(op.data);
+        bool ok;
+        (ok, data) = target.call{value: op.value}(op.data);
         emit Did(ok, data);
     }
 
@@ -80,7 +87,7 @@ contract Puppet {
         int256 owed = int256(uint256(m.exttload(keccak256(abi.encode(address(this), currency)))));
         if (owed < 0) {
             uint256 amount = uint256(-owed);
-            if (how == 1) {
+            if (how == 1 && m.balanceOf(address(this), uint160(currency)) >= amount) {
                 m.burn(address(this), uint160(currency), amount);
             } else if (currency == address(0)) {
                 m.sync(currency);
