@@ -77,7 +77,11 @@ func runManager(env vm.PrecompileEnvironment, input []byte) ([]byte, error) {
 	if out, bounced, err := contract.Bounced(env, input); bounced {
 		return out, err
 	}
-	out, err := dispatch(env, input)
+	return asEVM(dispatch(contract.NewState(env), env, input))
+}
+
+// asEVM turns a revert into what the EVM takes for one.
+func asEVM(out []byte, err error) ([]byte, error) {
 	if err == nil {
 		return out, nil
 	}
@@ -88,9 +92,9 @@ func runManager(env vm.PrecompileEnvironment, input []byte) ([]byte, error) {
 	return nil, err
 }
 
-func dispatch(env vm.PrecompileEnvironment, input []byte) ([]byte, error) {
-	if !env.UseGas(callGas + wordGas*contract.Words(len(input))) {
-		return nil, vm.ErrOutOfGas
+func dispatch(s *contract.State, env vm.PrecompileEnvironment, input []byte) ([]byte, error) {
+	if err := s.Charge(callGas + wordGas*contract.Words(len(input))); err != nil {
+		return nil, err
 	}
 	if how := env.IncomingCallType(); how == vm.DelegateCall || how == vm.CallCode {
 		return nil, fail(errDelegateCall)
@@ -107,7 +111,7 @@ func dispatch(env vm.PrecompileEnvironment, input []byte) ([]byte, error) {
 		return nil, errEmpty
 	}
 	return f.run(&call{
-		State: contract.NewState(env), hasher: newHasher(), calldata: calldata{data: input[len(selector{}):]},
+		State: s, hasher: newHasher(), calldata: calldata{data: input[len(selector{}):]},
 		sender: env.Addresses().Raw.Caller, value: value,
 	})
 }
