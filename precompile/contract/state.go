@@ -19,6 +19,7 @@ import (
 type State struct {
 	env    vm.PrecompileEnvironment
 	self   common.Address
+	caller common.Address
 	reader libevm.StateReader
 	access accessList
 	// db is nil in a read-only call.
@@ -36,7 +37,8 @@ type accessList interface {
 
 // NewState returns the state of the contract that env calls.
 func NewState(env vm.PrecompileEnvironment) *State {
-	s := &State{env: env, self: env.Addresses().Raw.Self, reader: env.ReadOnlyState()}
+	raw := env.Addresses().Raw
+	s := &State{env: env, self: raw.Self, caller: raw.Caller, reader: env.ReadOnlyState()}
 	s.access, _ = s.reader.(accessList)
 	if !env.ReadOnly() {
 		s.db = env.StateDB()
@@ -49,6 +51,9 @@ func (c *Call) State() *State { return NewState(c.Env) }
 
 // Self is the contract's own address.
 func (s *State) Self() common.Address { return s.self }
+
+// Caller is the account that calls.
+func (s *State) Caller() common.Address { return s.caller }
 
 // ReadOnly reports whether the call is inside a STATICCALL.
 func (s *State) ReadOnly() bool { return s.db == nil }

@@ -111,8 +111,8 @@ func dispatch(s *contract.State, env vm.PrecompileEnvironment, input []byte) ([]
 		return nil, errEmpty
 	}
 	return f.run(&call{
-		State: s, hasher: newHasher(), calldata: calldata{data: input[len(selector{}):]},
-		sender: env.Addresses().Raw.Caller, value: value,
+		State: s, hasher: &hasher{}, calldata: calldata{data: input[len(selector{}):]},
+		sender: s.Caller(), value: value,
 	})
 }
 

@@ -42,7 +42,12 @@ type beside struct {
 	computed uint64
 	// steps is the same for the oracle: its opcodes without those on state.
 	steps *steps
+	// ops is what the native manager did to the state when it was recorded last.
+	ops []func(vm.StateDB)
 }
+
+// recorded is a second address of the native manager, for [dex.Recorded].
+var recorded = common.HexToAddress("0x0499")
 
 // steps adds up what the computation of one contract costs.
 type steps struct {
@@ -92,7 +97,7 @@ func newBeside(tb testing.TB) *beside {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	(&hookstest.Stub{PrecompileOverrides: map[common.Address]libevm.PrecompiledContract{native: dex.Measured(&b.computed)}}).Register(tb)
+	(&hookstest.Stub{PrecompileOverrides: map[common.Address]libevm.PrecompiledContract{native: dex.Measured(&b.computed), recorded: dex.Recorded(&b.ops)}}).Register(tb)
 	if b.db, err = state.New(types.EmptyRootHash, state.NewDatabase(rawdb.NewMemoryDatabase()), nil); err != nil {
 		tb.Fatal(err)
 	}
@@ -102,25 +107,30 @@ func newBeside(tb testing.TB) *beside {
 	b.EVM = vm.NewEVM(ctx, vm.TxContext{Origin: trader, GasPrice: big.NewInt(1)}, b.db, params.MergedTestChainConfig, vm.Config{})
 	b.db.SetNonce(native, 1)
 	b.db.SetCode(native, []byte{1})
+	b.db.SetNonce(recorded, 1)
 	b.db.SetNonce(quiet, 1)
 	b.db.SetCode(quiet, common.FromHex("60205f5260405ff3"))
 	b.db.SetBalance(trader, uint256.NewInt(1e18))
 	if _, b.oracle, _, err = b.Create(vm.AccountRef(trader), append(code, common.LeftPadBytes(trader[:], 32)...), 10_000_000, new(uint256.Int)); err != nil {
 		tb.Fatal(err)
 	}
-	b.db.SetState(native, common.Hash{}, common.BytesToHash(trader[:]))
+	for _, at := range []common.Address{native, recorded} {
+		b.db.SetState(at, common.Hash{}, common.BytesToHash(trader[:]))
+	}
 	b.steps = &steps{of: b.oracle}
 	b.begin(trader)
 	return b
 }
+
+func (b *beside) managers() []common.Address { return []common.Address{b.oracle, native, recorded} }
 
 // begin is a new transaction by from, with cold slots, in which both managers are
 // unlocked.
 func (b *beside) begin(from common.Address) {
 	b.db.Finalise(true)
 	rules := params.MergedTestChainConfig.Rules(big.NewInt(2), true, 1)
-	b.db.Prepare(rules, from, common.Address{}, &native, append(vm.ActivePrecompiles(rules), b.oracle), nil)
-	for _, at := range []common.Address{native, b.oracle} {
+	b.db.Prepare(rules, from, common.Address{}, &native, append(vm.ActivePrecompiles(rules), b.managers()...), nil)
+	for _, at := range b.managers() {
 		b.db.SetTransientState(at, unlockedSlot(), common.Hash{31: 1})
 	}
 }
@@ -171,16 +181,14 @@ func (b *beside) run(tb testing.TB, at common.Address, t tx, input []byte) (gas 
 func (b *beside) ready(tb testing.TB, s *scenario) {
 	tb.Helper()
 	for _, t := range s.before {
-		for _, at := range []common.Address{b.oracle, native} {
+		for _, at := range b.managers() {
 			b.run(tb, at, t, b.input(tb, t))
 		}
 	}
 	b.begin(trader)
 	if s.locked {
-		for _, at := range []common.Address{native, b.oracle} {
+		for _, at := range b.managers() {
 			b.db.SetTransientState(at, unlockedSlot(), common.Hash{})
 		}
 	}
 }
-
-func uint256Of(n uint64) *uint256.Int { return uint256.NewInt(n) }

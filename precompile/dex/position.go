@@ -12,6 +12,9 @@ type liquidityChange struct {
 	liquidity    uint256.Int // signed, 128 bits
 	spacing      int32
 	salt         common.Hash
+
+	// Where both ticks are; modify fills them in.
+	lowerSlot, upperSlot common.Hash
 }
 
 // positionKey is keccak256(owner . lower . upper . salt), packed.
@@ -46,6 +49,12 @@ func (p *pool) modify(c *liquidityChange) (principal, fees delta, err error) {
 	if err := p.Charge(positionGas); err != nil {
 		return principal, fees, err
 	}
+	if c.lowerSlot, err = p.tickSlot(c.lower); err != nil {
+		return principal, fees, err
+	}
+	if c.upperSlot, err = p.tickSlot(c.upper); err != nil {
+		return principal, fees, err
+	}
 	s, err := p.slot0()
 	if err != nil {
 		return principal, fees, err
@@ -54,7 +63,7 @@ func (p *pool) modify(c *liquidityChange) (principal, fees delta, err error) {
 	if err != nil {
 		return principal, fees, err
 	}
-	inside, err := p.growthInside(c.lower, c.upper, s.tick)
+	inside, err := p.growthInside(c, s.tick)
 	if err != nil {
 		return principal, fees, err
 	}
@@ -63,12 +72,12 @@ func (p *pool) modify(c *liquidityChange) (principal, fees delta, err error) {
 	}
 	if c.liquidity.Sign() < 0 {
 		if flippedLower {
-			if err := p.clearTick(c.lower); err != nil {
+			if err := p.clearTick(c.lowerSlot); err != nil {
 				return principal, fees, err
 			}
 		}
 		if flippedUpper {
-			if err := p.clearTick(c.upper); err != nil {
+			if err := p.clearTick(c.upperSlot); err != nil {
 				return principal, fees, err
 			}
 		}
@@ -84,11 +93,11 @@ func (p *pool) updateTicks(c *liquidityChange, current int32) (flippedLower, fli
 	if c.liquidity.IsZero() {
 		return false, false, nil
 	}
-	flippedLower, grossLower, err := p.updateTick(c.lower, current, &c.liquidity, false)
+	flippedLower, grossLower, err := p.updateTick(c.lowerSlot, c.lower <= current, &c.liquidity, false)
 	if err != nil {
 		return false, false, err
 	}
-	flippedUpper, grossUpper, err := p.updateTick(c.upper, current, &c.liquidity, true)
+	flippedUpper, grossUpper, err := p.updateTick(c.upperSlot, c.upper <= current, &c.liquidity, true)
 	if err != nil {
 		return false, false, err
 	}

@@ -44,15 +44,16 @@ func nameSlot(name string) common.Hash {
 	return n.Bytes32()
 }
 
-// hasher finds slots. It is not safe for concurrent use.
+// hasher finds slots. The zero value is ready. It is not safe for concurrent use.
 type hasher struct {
 	state crypto.KeccakState
 	buf   [64]byte
 }
 
-func newHasher() *hasher { return &hasher{state: crypto.NewKeccakState()} }
-
 func (h *hasher) hash(data []byte) (out common.Hash) {
+	if h.state == nil {
+		h.state = crypto.NewKeccakState()
+	}
 	h.state.Reset()
 	_, _ = h.state.Write(data) // a hash never fails
 	_, _ = h.state.Read(out[:])

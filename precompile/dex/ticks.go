@@ -15,15 +15,14 @@ type tick struct {
 	gross, net uint256.Int
 }
 
-func (p *pool) tickSlot(n int32) common.Hash {
-	return p.entry(tickWord(n), offset(p.base, poolTicks))
+// tickSlot is where tick n is.
+func (p *pool) tickSlot(n int32) (common.Hash, error) {
+	return p.entry(tickWord(n), offset(p.base, poolTicks)), p.Charge(slotGas)
 }
 
-func (p *pool) tick(n int32) (t tick, err error) {
-	if err := p.Charge(slotGas); err != nil {
-		return t, err
-	}
-	t.slot = p.tickSlot(n)
+// tick reads the tick at slot.
+func (p *pool) tick(slot common.Hash) (t tick, err error) {
+	t.slot = slot
 	w, err := p.word(t.slot)
 	if err != nil {
 		return t, err
@@ -34,17 +33,18 @@ func (p *pool) tick(n int32) (t tick, err error) {
 	return t, nil
 }
 
-// updateTick adds liquidity that begins (lower) or ends (upper) at tick n. It
-// reports whether the tick came into use or fell out of it.
-func (p *pool) updateTick(n, current int32, liquidity *uint256.Int, upper bool) (flipped bool, gross uint256.Int, err error) {
-	t, err := p.tick(n)
+// updateTick adds liquidity that begins (lower) or ends (upper) at the tick at
+// slot, below tells whether the tick is at or below the price. It reports whether
+// the tick came into use or fell out of it.
+func (p *pool) updateTick(slot common.Hash, below bool, liquidity *uint256.Int, upper bool) (flipped bool, gross uint256.Int, err error) {
+	t, err := p.tick(slot)
 	if err != nil {
 		return false, gross, err
 	}
 	if gross, err = addDelta(&t.gross, liquidity); err != nil {
 		return false, gross, err
 	}
-	if t.gross.IsZero() && n <= current {
+	if t.gross.IsZero() && below {
 		// All growth so far is taken to be below the tick.
 		g, err := p.globalGrowth()
 		if err != nil {
@@ -69,8 +69,7 @@ func (p *pool) updateTick(n, current int32, liquidity *uint256.Int, upper bool) 
 }
 
 // clearTick empties a tick that nobody uses any more.
-func (p *pool) clearTick(n int32) error {
-	slot := p.tickSlot(n)
+func (p *pool) clearTick(slot common.Hash) error {
 	for i := range uint64(3) {
 		if err := p.Store(offset(slot, i), common.Hash{}); err != nil {
 			return err
@@ -82,7 +81,11 @@ func (p *pool) clearTick(n int32) error {
 // crossTick turns the growth outside of a tick around as the price passes it,
 // and returns its net liquidity.
 func (p *pool) crossTick(n int32, global growth) (net uint256.Int, err error) {
-	t, err := p.tick(n)
+	slot, err := p.tickSlot(n)
+	if err != nil {
+		return net, err
+	}
+	t, err := p.tick(slot)
 	if err != nil {
 		return net, err
 	}
@@ -99,20 +102,20 @@ func (p *pool) crossTick(n int32, global growth) (net uint256.Int, err error) {
 	return t.net, nil
 }
 
-// growthInside is the growth between two ticks (whitepaper of v3, 6.17 to 6.19).
-func (p *pool) growthInside(lower, upper, current int32) (g growth, err error) {
-	below, err := p.growthAt(offset(p.tickSlot(lower), 1))
+// growthInside is the growth between the ends of a position (whitepaper of v3, 6.17 to 6.19).
+func (p *pool) growthInside(c *liquidityChange, current int32) (g growth, err error) {
+	below, err := p.growthAt(offset(c.lowerSlot, 1))
 	if err != nil {
 		return g, err
 	}
-	above, err := p.growthAt(offset(p.tickSlot(upper), 1))
+	above, err := p.growthAt(offset(c.upperSlot, 1))
 	if err != nil {
 		return g, err
 	}
 	switch {
-	case current < lower:
+	case current < c.lower:
 		return below.sub(above), nil
-	case current >= upper:
+	case current >= c.upper:
 		return above.sub(below), nil
 	}
 	global, err := p.globalGrowth()
