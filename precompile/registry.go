@@ -21,7 +21,8 @@ import (
 // Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
 var (
 	P256VerifyAddress  = common.BytesToAddress([]byte{0x01, 0x00})
-	PoolManagerAddress = common.BytesToAddress([]byte{0x04, 0x00})
+	PoolManagerAddress = dex.ManagerAddress
+	QuoterAddress      = common.BytesToAddress([]byte{0x04, 0x01})
 	MLKEMAddress       = common.BytesToAddress([]byte{0x06, 0x01})
 	MLDSAAddress       = common.BytesToAddress([]byte{0x06, 0x02})
 	SLHDSAAddress      = common.BytesToAddress([]byte{0x06, 0x03})
@@ -64,6 +65,7 @@ type Entry struct {
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
 	{Address: PoolManagerAddress, Name: dex.ManagerName, Stateful: true, Predeployed: true, Run: dex.Manager},
+	native(QuoterAddress, dex.Quoter),
 	native(MLKEMAddress, pq.MLKEM),
 	native(MLDSAAddress, pq.MLDSA),
 	native(SLHDSAAddress, pq.SLHDSA),
