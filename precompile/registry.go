@@ -65,7 +65,7 @@ type Entry struct {
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
 	{Address: PoolManagerAddress, Name: dex.ManagerName, Stateful: true, Predeployed: true, Run: dex.Manager},
-	native(QuoterAddress, dex.Quoter),
+	quoter(),
 	native(MLKEMAddress, pq.MLKEM),
 	native(MLDSAAddress, pq.MLDSA),
 	native(SLHDSAAddress, pq.SLHDSA),
@@ -111,6 +111,13 @@ func native(address common.Address, c *contract.Contract) Entry {
 		Address: address, Name: c.Name(), ABI: &ABI,
 		Stateful: c.Stateful(), Predeployed: true, Run: c.Precompiled(),
 	}
+}
+
+// quoter is one that the pool manager calls back.
+func quoter() Entry {
+	e := native(QuoterAddress, dex.Quoter)
+	e.Run = dex.QuoterContract
+	return e
 }
 
 // ActiveAt reports whether the contract exists at the block time, in Unix seconds.

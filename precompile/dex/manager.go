@@ -1,14 +1,24 @@
 package dex
 
 import (
+	"bytes"
+	_ "embed"
 	"errors"
 
+	"github.com/ava-labs/libevm/accounts/abi"
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/vm"
 	"github.com/holiman/uint256"
 
 	"github.com/pars-network/pars/precompile/contract"
 )
+
+//go:embed IPoolManager.json
+var managerABI []byte
+
+// ManagerABI is the interface of the contract at 0x0400; contracts/src/interfaces/IPoolManager.sol
+// describes it.
+func ManagerABI() (abi.ABI, error) { return abi.JSON(bytes.NewReader(managerABI)) }
 
 // ManagerName is what people call the contract at 0x0400.
 const ManagerName = "DEX pool manager"

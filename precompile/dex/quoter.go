@@ -8,6 +8,7 @@ import (
 
 	"github.com/ava-labs/libevm/accounts/abi"
 	"github.com/ava-labs/libevm/common"
+	"github.com/ava-labs/libevm/core/vm"
 	"github.com/ava-labs/libevm/params"
 	"github.com/holiman/uint256"
 
@@ -30,11 +31,20 @@ var Quoter = contract.MustNew(contract.Config{
 		"quoteExactOutputSingle(((address,address,uint24,int24,address),bool,uint128,bytes))": quote(routeSingle, true),
 		"quoteExactInput((address,(address,uint24,int24,address,bytes)[],uint128))":           quote(routePath, false),
 		"quoteExactOutput((address,(address,uint24,int24,address,bytes)[],uint128))":          quote(routePath, true),
-		"unlockCallback(bytes)": quoteCallback,
 	},
 	// It has no state of its own, but the manager calls it back.
 	Stateful: true,
 })
+
+// QuoterContract is [Quoter] with the callback that only the manager may call.
+var QuoterContract = vm.NewStatefulPrecompile(runQuoter)
+
+func runQuoter(env vm.PrecompileEnvironment, input []byte) ([]byte, error) {
+	if len(input) >= 4 && selector(input) == selUnlockCallback && env.IncomingCallType() == vm.Call && env.Addresses().Raw.Caller == ManagerAddress {
+		return asEVM(nil, quoteCallback(contract.NewState(env), input))
+	}
+	return Quoter.Run(env, input)
+}
 
 // maxPath is how many pools a path has at most.
 const maxPath = 16
@@ -171,10 +181,13 @@ func (r *route) quote(c *contract.Call) ([]any, error) {
 	return []any{amount.ToBig(), new(big.Int).SetUint64(start - c.Env.Gas())}, nil
 }
 
-// refuse passes a revert of the manager's on as the quoter's own error.
+// refuse turns a revert into one of the quoter's own errors.
 func refuse(err error) error {
 	var revert *revertError
 	if errors.As(err, &revert) {
+		if len(revert.data) == 36 && selector(revert.data) == selNotEnough {
+			return contract.Revert("NotEnoughLiquidity", [32]byte(revert.data[4:]))
+		}
 		return contract.Revert("UnexpectedRevertBytes", append([]byte{}, revert.data...))
 	}
 	return err
@@ -201,7 +214,7 @@ func (h *hop) other(d delta, p *swapParams, id common.Hash) (amount uint256.Int,
 		exact, other = other, exact
 	}
 	if !exact.Eq(&p.amount) {
-		return amount, contract.Revert("NotEnoughLiquidity", [32]byte(id))
+		return amount, fail(selNotEnough, wordOf(id))
 	}
 	return *amount.Abs(&other), nil
 }
@@ -276,50 +289,44 @@ func (r *route) try(c *contract.Call) (amount uint256.Int, err error) {
 	if err != nil {
 		return amount, err
 	}
-	if out.OK || len(out.Data) < 36 {
-		return amount, &revertError{data: out.Data}
-	}
-	switch selector(out.Data) {
-	case selQuoteSwap:
-		return *amount.SetBytes(out.Data[4:36]), nil
-	case selUnexpected:
-		reason, err := returnedBytes(out.Data[4:])
-		if err != nil {
-			return amount, err
-		}
-		return amount, &revertError{data: reason}
-	case selNotEnough:
-		return amount, contract.Revert("NotEnoughLiquidity", [32]byte(out.Data[4:36]))
+	if !out.OK && len(out.Data) == 36 && selector(out.Data) == selQuoteSwap {
+		return *amount.SetBytes(out.Data[4:]), nil
 	}
 	return amount, &revertError{data: out.Data}
 }
 
 var (
-	selUnlock     = selectorOf("unlock(bytes)")
-	selSwap       = selectorOf("swap((address,address,uint24,int24,address),(bool,int256,uint160),bytes)")
-	selQuoteSwap  = selectorOf("QuoteSwap(uint256)")
-	selNotEnough  = selectorOf("NotEnoughLiquidity(bytes32)")
-	selUnexpected = selectorOf("UnexpectedRevertBytes(bytes)")
+	selUnlock    = selectorOf("unlock(bytes)")
+	selSwap      = selectorOf("swap((address,address,uint24,int24,address),(bool,int256,uint160),bytes)")
+	selQuoteSwap = selectorOf("QuoteSwap(uint256)")
+	selNotEnough = selectorOf("NotEnoughLiquidity(bytes32)")
 )
 
 // quoteCallback is the inside of try: it reads the request of the quote again,
-// swaps, and reverts with the amount.
-func quoteCallback(c *contract.Call) ([]any, error) {
-	if c.Env.Addresses().Raw.Caller != ManagerAddress {
-		return nil, contract.Revert("NotPoolManager")
+// swaps, and reverts with the amount. What reverts on the way is passed on.
+func quoteCallback(s *contract.State, input []byte) error {
+	if err := s.Charge(contract.CallGas + contract.WordGas*contract.Words(len(input))); err != nil {
+		return err
 	}
-	r, err := parseRoute(c.Args.Bytes(0))
+	d := calldata{data: input[4:]}
+	if err := d.heads(1); err != nil {
+		return err
+	}
+	request := d.bytes(0)
+	if err := d.ok(); err != nil {
+		return err
+	}
+	r, err := parseRoute(request)
 	if err != nil {
-		return nil, refuse(err)
+		return err
 	}
 	amount := r.amount
-	s := c.State()
 	for i := range r.hops {
 		if amount, err = r.hops[i].swap(s, &amount, r.exactOut); err != nil {
-			return nil, refuse(err)
+			return err
 		}
 	}
-	return nil, contract.Revert("QuoteSwap", amount.ToBig())
+	return fail(selQuoteSwap, amount)
 }
 
 // swap asks the manager to swap.

@@ -49,12 +49,6 @@ interface IQuoter is INativeContract {
     /// @notice This hook has a say in swaps, and the call may not write.
     error HookedPool(address hooks);
 
-    /// @notice How the quoter gets an amount out of a swap that it undoes.
-    error QuoteSwap(uint256 amount);
-
-    /// @notice Only the pool manager calls the callback.
-    error NotPoolManager();
-
     /// @notice What an exact input gives, and the gas that the quote itself used.
     function quoteExactInputSingle(QuoteExactSingleParams memory params)
         external
@@ -75,7 +69,4 @@ interface IQuoter is INativeContract {
         external
         view
         returns (uint256 amountIn, uint256 gasEstimate);
-
-    /// @notice For the pool manager. Always reverts.
-    function unlockCallback(bytes calldata data) external returns (bytes memory);
 }
