@@ -11,6 +11,7 @@ import (
 	"github.com/ava-labs/libevm/core/vm"
 
 	"github.com/pars-network/pars/precompile/contract"
+	"github.com/pars-network/pars/precompile/dex"
 	"github.com/pars-network/pars/precompile/pq"
 	"github.com/pars-network/pars/precompile/privacy"
 	"github.com/pars-network/pars/precompile/threshold"
@@ -19,19 +20,21 @@ import (
 
 // Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
 var (
-	P256VerifyAddress = common.BytesToAddress([]byte{0x01, 0x00})
-	MLKEMAddress      = common.BytesToAddress([]byte{0x06, 0x01})
-	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
-	SLHDSAAddress     = common.BytesToAddress([]byte{0x06, 0x03})
-	RingAddress       = common.BytesToAddress([]byte{0x07, 0x00})
-	ECIESAddress      = common.BytesToAddress([]byte{0x07, 0x01})
-	HPKEAddress       = common.BytesToAddress([]byte{0x07, 0x02})
-	FROSTAddress      = common.BytesToAddress([]byte{0x08, 0x00})
-	CGGMP21Address    = common.BytesToAddress([]byte{0x08, 0x01})
-	ECDSAAddress      = common.BytesToAddress([]byte{0x08, 0x02})
-	PoseidonAddress   = common.BytesToAddress([]byte{0x09, 0x00})
-	PedersenAddress   = common.BytesToAddress([]byte{0x09, 0x01})
-	STARKAddress      = common.BytesToAddress([]byte{0x09, 0x02})
+	P256VerifyAddress  = common.BytesToAddress([]byte{0x01, 0x00})
+	PoolManagerAddress = dex.ManagerAddress
+	QuoterAddress      = common.BytesToAddress([]byte{0x04, 0x01})
+	MLKEMAddress       = common.BytesToAddress([]byte{0x06, 0x01})
+	MLDSAAddress       = common.BytesToAddress([]byte{0x06, 0x02})
+	SLHDSAAddress      = common.BytesToAddress([]byte{0x06, 0x03})
+	RingAddress        = common.BytesToAddress([]byte{0x07, 0x00})
+	ECIESAddress       = common.BytesToAddress([]byte{0x07, 0x01})
+	HPKEAddress        = common.BytesToAddress([]byte{0x07, 0x02})
+	FROSTAddress       = common.BytesToAddress([]byte{0x08, 0x00})
+	CGGMP21Address     = common.BytesToAddress([]byte{0x08, 0x01})
+	ECDSAAddress       = common.BytesToAddress([]byte{0x08, 0x02})
+	PoseidonAddress    = common.BytesToAddress([]byte{0x09, 0x00})
+	PedersenAddress    = common.BytesToAddress([]byte{0x09, 0x01})
+	STARKAddress       = common.BytesToAddress([]byte{0x09, 0x02})
 )
 
 // Entry is one native contract. Entries are immutable.
@@ -42,7 +45,8 @@ type Entry struct {
 	// Since is the block time, in Unix seconds, from which the contract is
 	// active; 0 is from genesis on.
 	Since uint64
-	// ABI is nil for a contract that takes raw bytes instead of the Solidity ABI.
+	// ABI is nil for a contract that takes raw bytes, or reads the Solidity ABI by
+	// other rules than those of package contract.
 	ABI *abi.ABI
 	// Stateful contracts keep state or logs under their address and refuse
 	// DELEGATECALL and CALLCODE.
@@ -60,6 +64,8 @@ type Entry struct {
 // for its code first, so its account stays empty, as it is on every other chain.
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
+	{Address: PoolManagerAddress, Name: dex.ManagerName, Stateful: true, Predeployed: true, Run: dex.Manager},
+	quoter(),
 	native(MLKEMAddress, pq.MLKEM),
 	native(MLDSAAddress, pq.MLDSA),
 	native(SLHDSAAddress, pq.SLHDSA),
@@ -73,6 +79,23 @@ var entries = []Entry{
 	native(PedersenAddress, zk.Pedersen),
 	native(STARKAddress, zk.STARK),
 }
+
+// Predeploy is an account with ordinary bytecode that genesis contains, for what
+// native contracts need and cannot be themselves.
+type Predeploy struct {
+	Address common.Address
+	Name    string
+	Code    []byte
+}
+
+// predeploys lists them by address.
+var predeploys = []Predeploy{
+	{Address: contract.BouncerAddress, Name: "Bouncer", Code: contract.BouncerCode},
+}
+
+// Predeploys returns the accounts with bytecode that genesis contains, by rising
+// address.
+func Predeploys() []Predeploy { return append([]Predeploy(nil), predeploys...) }
 
 var byAddress = func() map[common.Address]*Entry {
 	m := make(map[common.Address]*Entry, len(entries))
@@ -88,6 +111,13 @@ func native(address common.Address, c *contract.Contract) Entry {
 		Address: address, Name: c.Name(), ABI: &ABI,
 		Stateful: c.Stateful(), Predeployed: true, Run: c.Precompiled(),
 	}
+}
+
+// quoter is one that the pool manager calls back.
+func quoter() Entry {
+	e := native(QuoterAddress, dex.Quoter)
+	e.Run = dex.QuoterContract
+	return e
 }
 
 // ActiveAt reports whether the contract exists at the block time, in Unix seconds.
@@ -123,13 +153,17 @@ func Active(time uint64) []common.Address {
 // without which EIP-158 deletes an account and its storage after a call, and
 // one byte of code, without which Solidity's check of EXTCODESIZE reverts every
 // call. The code never runs. Contracts that become active later are in it too,
-// so that genesis doesn't depend on when they do.
+// so that genesis doesn't depend on when they do. The code of a [Predeploy] does
+// run.
 func Alloc() types.GenesisAlloc {
 	alloc := make(types.GenesisAlloc)
 	for _, e := range entries {
 		if e.Predeployed {
 			alloc[e.Address] = types.Account{Nonce: 1, Code: []byte{0x01}, Balance: new(big.Int)}
 		}
+	}
+	for _, p := range predeploys {
+		alloc[p.Address] = types.Account{Nonce: 1, Code: p.Code, Balance: new(big.Int)}
 	}
 	return alloc
 }

@@ -59,6 +59,16 @@ func TestAllocMakesAccountsThatLive(t *testing.T) {
 	}
 }
 
+func TestPredeploysAreInTheAllocation(t *testing.T) {
+	alloc := precompile.Alloc()
+	for _, p := range precompile.Predeploys() {
+		account, ok := alloc[p.Address]
+		if _, native := precompile.At(p.Address, 1<<62); !ok || native || account.Nonce != 1 || !bytes.Equal(account.Code, p.Code) || len(p.Code) == 0 {
+			t.Errorf("%s at %s is allocated %t, %+v, native %t; want nonce 1 and its code", p.Name, p.Address, ok, account, native)
+		}
+	}
+}
+
 func TestContractsStartAtTheirTime(t *testing.T) {
 	e := precompile.Entry{Since: 1_800_000_000}
 	for time, want := range map[uint64]bool{0: false, e.Since - 1: false, e.Since: true, e.Since + 1: true} {

@@ -19,6 +19,11 @@ func contracts() types.GenesisAlloc { return precompile.Alloc() }
 // stays valid: such a contract becomes active later.
 func checkContracts(alloc types.GenesisAlloc, time uint64) error {
 	want := contracts()
+	for _, p := range precompile.Predeploys() {
+		if _, ok := alloc[p.Address]; !ok {
+			return fmt.Errorf("%w: alloc lacks the code of %s at %s; build the file anew with parsd genesis", ErrCheck, p.Name, p.Address)
+		}
+	}
 	for _, at := range sortedAddresses(want) {
 		got, ok := alloc[at]
 		if _, active := precompile.At(at, time); !ok && active {

@@ -67,6 +67,8 @@ type function struct {
 	body   Function
 	// view functions change no state, so they run inside a STATICCALL.
 	view bool
+	// payable functions take money.
+	payable bool
 }
 
 // New builds a contract. It fails unless bodies and ABI match one to one.
@@ -89,7 +91,7 @@ func New(c Config) (*Contract, error) {
 			return nil, fmt.Errorf("contract %s: the ABI has %s, which has no body", c.Name, m.Sig)
 		}
 		view := m.StateMutability == "view" || m.StateMutability == "pure"
-		out.functions[[4]byte(m.ID)] = function{method: m, body: body, view: view}
+		out.functions[[4]byte(m.ID)] = function{method: m, body: body, view: view, payable: m.StateMutability == "payable"}
 	}
 	if len(out.functions) != len(c.Functions) {
 		return nil, fmt.Errorf("contract %s: %d bodies for the %d functions of the ABI", c.Name, len(c.Functions), len(out.functions))
@@ -122,6 +124,9 @@ func (c *Contract) Precompiled() vm.PrecompiledContract { return vm.NewStatefulP
 // Run executes one call. input is the calldata with its selector. An error other
 // than [vm.ErrExecutionReverted] has no output and consumes all gas.
 func (c *Contract) Run(env vm.PrecompileEnvironment, input []byte) ([]byte, error) {
+	if out, bounced, err := Bounced(env, input); bounced {
+		return out, err
+	}
 	out, err := c.run(env, input)
 	if err == nil {
 		return out, nil
@@ -153,14 +158,14 @@ func (c *Contract) run(env vm.PrecompileEnvironment, input []byte) ([]byte, erro
 			return nil, Revert("DirectCallOnly")
 		}
 	}
-	// A DELEGATECALL shows the value of the frame around it, which moved no
-	// money to or from here.
-	if env.IncomingCallType() != vm.DelegateCall && !env.Value().IsZero() {
-		return nil, Revert("NotPayable")
-	}
 	var selector [4]byte
 	copy(selector[:], input)
 	f, ok := c.functions[selector]
+	// A DELEGATECALL shows the value of the frame around it, which moved no
+	// money to or from here.
+	if !f.payable && env.IncomingCallType() != vm.DelegateCall && !env.Value().IsZero() {
+		return nil, Revert("NotPayable")
+	}
 	if !ok || len(input) < len(selector) {
 		return nil, Revert("UnknownFunction", selector)
 	}
