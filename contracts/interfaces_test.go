@@ -21,6 +21,7 @@ var interfaces = map[string]string{
 	"HPKE":            "IHPKE",
 	"ML-DSA":          "IMLDSA",
 	"ML-KEM":          "IMLKEM",
+	"Oracle feeds":    "IOracleFeeds",
 	"Pedersen":        "IPedersen",
 	"Poseidon":        "IPoseidon",
 	"Ring signatures": "IRing",
