@@ -18,6 +18,7 @@ var interfaces = map[string]string{
 	"CGGMP21":         "ICGGMP21",
 	"ECIES":           "IECIES",
 	"FROST":           "IFROST",
+	"Graph":           "IGraph",
 	"HPKE":            "IHPKE",
 	"ML-DSA":          "IMLDSA",
 	"ML-KEM":          "IMLKEM",

@@ -110,6 +110,7 @@ func samples(tb testing.TB) map[common.Address][]sample {
 			{signature: "verify(uint8,bytes,bytes,bytes)", args: []any{slhSet, slhPKBytes, message, slhSig}},
 			{signature: "verifyWithContext(uint8,bytes,bytes,bytes,bytes)", args: []any{slhSet, slhPKBytes, message, slhSig, []byte{}}},
 		},
+		precompile.GraphAddress:  sampleGraph(tb),
 		precompile.OracleAddress: sampleOracle(tb),
 		precompile.RingAddress:   sampleRing(tb),
 		precompile.ECIESAddress:  sampleECIES(tb),

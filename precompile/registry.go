@@ -11,6 +11,7 @@ import (
 	"github.com/ava-labs/libevm/core/vm"
 
 	"github.com/pars-network/pars/precompile/contract"
+	"github.com/pars-network/pars/precompile/graph"
 	"github.com/pars-network/pars/precompile/oracle"
 	"github.com/pars-network/pars/precompile/pq"
 	"github.com/pars-network/pars/precompile/privacy"
@@ -21,7 +22,8 @@ import (
 // Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
 var (
 	P256VerifyAddress = common.BytesToAddress([]byte{0x01, 0x00})
-	OracleAddress     = common.BytesToAddress([]byte{0x05, 0x01})
+	GraphAddress      = graph.Address
+	OracleAddress     = oracle.Address
 	MLKEMAddress      = common.BytesToAddress([]byte{0x06, 0x01})
 	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
 	SLHDSAAddress     = common.BytesToAddress([]byte{0x06, 0x03})
@@ -62,6 +64,7 @@ type Entry struct {
 // for its code first, so its account stays empty, as it is on every other chain.
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
+	native(GraphAddress, graph.Graph),
 	native(OracleAddress, oracle.Feeds),
 	native(MLKEMAddress, pq.MLKEM),
 	native(MLDSAAddress, pq.MLDSA),

@@ -13,6 +13,9 @@ import (
 	"github.com/pars-network/pars/precompile/contract"
 )
 
+// Address is where the contract is, 0x0501.
+var Address = common.BytesToAddress([]byte{0x05, 0x01})
+
 //go:embed IOracleFeeds.json
 var feedsABI []byte
 
