@@ -8,6 +8,7 @@ import (
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/types"
 	"github.com/ava-labs/libevm/crypto"
+	"github.com/ava-labs/libevm/libevm/stateconf"
 )
 
 // Address is where the contract is, 0x0500.
@@ -36,7 +37,7 @@ func blockSlot(number uint64, part byte) common.Hash {
 // State is what [Record] needs of a state.
 type State interface {
 	GetCodeSize(common.Address) int
-	SetState(common.Address, common.Hash, common.Hash)
+	SetState(common.Address, common.Hash, common.Hash, ...stateconf.StateDBStateOption)
 }
 
 // Record keeps what queries can know of a block: it is the last thing that
