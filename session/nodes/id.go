@@ -19,7 +19,11 @@ type ID [32]byte
 
 // IDOf returns the ID of the node whose links key signs.
 func IDOf(key *sign.PublicKey) ID {
-	return digest.Sum("pars node id v1", uint64(identity.Suite), key.Bytes())
+	return idOfBytes(key.Bytes())
+}
+
+func idOfBytes(key []byte) ID {
+	return digest.Sum("pars node id v1", uint64(identity.Suite), key)
 }
 
 // ParseID reads the 64 hex digits of an ID. Errors match [ErrID].
