@@ -360,3 +360,15 @@ func (w *swarmNet) kill(p *mate) {
 func (w *swarmNet) bury(p *mate) { w.say(p, 0) }
 
 func random(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 7)) }
+
+// random1 is randomness that repeats.
+type random1Reader struct{ r *rand.Rand }
+
+func (r random1Reader) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = byte(r.r.Uint32())
+	}
+	return len(b), nil
+}
+
+func random1(seed byte) random1Reader { return random1Reader{random(uint64(seed))} }
