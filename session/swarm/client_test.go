@@ -250,6 +250,33 @@ func TestLyingReplicas(t *testing.T) {
 	}
 }
 
+// Nodes that want all the work that a node may want keep nobody waiting for
+// longer than the grace, and what they say raises no later write's work.
+func TestGreedyReplicas(t *testing.T) {
+	w := newNetwork(t, 7)
+	c := w.client(ClientConfig{Grace: time.Millisecond})
+	_, box := mailboxOf(t, 1)
+	raw, err := wire.Marshal(response{Version: messageVersion, Answer: answerWork, Work: MaxWork})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range w.holders(box)[:3] {
+		p.lies = func(verb, func() []byte) ([]byte, bool) { return raw, true }
+	}
+	for n := range uint64(5) {
+		if stored, _ := put(t, c, box, n, start); stored != 4 {
+			t.Errorf("stored at %d, want the honest 4", stored)
+		}
+	}
+	for _, p := range w.holders(box)[3:] {
+		for _, e := range p.store.items {
+			if StrengthOf(e.id, e.stamp).Work() >= MaxWork-2 {
+				t.Error("an honest node got the work that a greedy one wanted")
+			}
+		}
+	}
+}
+
 func TestLongPollHearsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newNetwork(t, 10)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -33,15 +34,23 @@ func (c *Client) put(ctx context.Context, it Item) (stored, total int, err error
 		return 0, len(to), err
 	}
 	stamps := &stamps{it: it, from: from}
-	// One stamp is for all: begin with what most of them want, as far as is known.
-	work := MinWork
+	// One stamp is for all: begin with what a quorum is content with, as far as is
+	// known. Nodes that want more don't keep the others waiting, and what they want is
+	// not searched for longer than this call lasts.
+	var wants []int
 	for _, r := range to {
-		work = max(work, min(c.hint(r.ID()).work, MaxWork))
+		wants = append(wants, max(MinWork, min(c.hint(r.ID()).work, MaxWork)))
 	}
+	slices.Sort(wants)
+	work := wants[Quorum(len(to))-1]
 	if _, err := stamps.encoded(ctx, work); err != nil {
 		return 0, len(to), err
 	}
-	results := c.all(to, func(ctx context.Context, node nodes.ID) result { return c.putAt(ctx, node, stamps, work) })
+	searching, cancel := context.WithCancel(ctx)
+	defer cancel()
+	results := c.all(to, func(ctx context.Context, node nodes.ID) result {
+		return c.putAt(ctx, searching, node, stamps, work)
+	})
 	stored, failures := c.gather(ctx, results, len(to), Quorum(len(to)))
 	if stored < Quorum(len(to)) {
 		return stored, len(to), fmt.Errorf("%w, %d of %d: %w", ErrNotStored, stored, len(to), failures)
@@ -78,7 +87,7 @@ func (c *Client) gather(ctx context.Context, results <-chan result, total, enoug
 
 // putAt stores at one node, which may want more work, or may have to be asked
 // again.
-func (c *Client) putAt(ctx context.Context, node nodes.ID, s *stamps, work int) result {
+func (c *Client) putAt(ctx, searching context.Context, node nodes.ID, s *stamps, work int) result {
 	out := result{node: node}
 	for attempt := range c.cfg.Attempts {
 		if attempt > 0 && !c.pause(ctx, attempt-1) {
@@ -87,7 +96,7 @@ func (c *Client) putAt(ctx context.Context, node nodes.ID, s *stamps, work int) 
 		for more := true; more; {
 			more = false
 			var body []byte
-			if body, out.err = s.encoded(ctx, work); out.err != nil {
+			if body, out.err = s.encoded(searching, work); out.err != nil {
 				return out
 			}
 			call, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
@@ -118,9 +127,13 @@ type stamps struct {
 // encoded returns the item with a stamp of at least so many bits of work.
 func (s *stamps) encoded(ctx context.Context, work int) ([]byte, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.raw != nil && s.work >= work {
-		return s.raw, nil
+	raw := s.raw
+	if s.work < work {
+		raw = nil
+	}
+	s.mu.Unlock()
+	if raw != nil {
+		return raw, nil
 	}
 	it := s.it
 	id := it.ID()
@@ -128,11 +141,14 @@ func (s *stamps) encoded(ctx context.Context, work int) ([]byte, error) {
 	if it.Stamp, err = Search(ctx, id, work, s.from); err != nil {
 		return nil, err
 	}
-	raw, err := it.Bytes()
-	if err != nil {
+	if raw, err = it.Bytes(); err != nil {
 		return nil, err
 	}
-	s.raw, s.work = raw, StrengthOf(id, it.Stamp).Work()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got := StrengthOf(id, it.Stamp).Work(); s.raw == nil || got > s.work {
+		s.raw, s.work = raw, got
+	}
 	return raw, nil
 }
 

@@ -267,11 +267,11 @@ func (s *Store) reserve(e *entry, work int) (chan struct{}, error) {
 		return nil, ErrDeleted
 	}
 	strength := StrengthOf(e.id, e.stamp)
+	if err := s.room(e, strength); err != nil {
+		return nil, err // nobody is to work for what is refused anyway
+	}
 	if got := strength.Work(); got < work {
 		return nil, fmt.Errorf("%w: %d bits, want %d", ErrStamp, got, work)
-	}
-	if err := s.room(e, strength); err != nil {
-		return nil, err
 	}
 	s.count()
 	b := s.box(e.key)
