@@ -280,7 +280,7 @@ func TestHostileRequestsChangeNothing(t *testing.T) {
 	}
 	before := p.store.Stats()
 	r := random(uint64(start.Unix()))
-	for range 20000 {
+	for range 5000 {
 		raw := bytes.Clone(good[r.IntN(len(good))])
 		switch r.IntN(4) {
 		case 0:
