@@ -106,8 +106,8 @@ func NewGuards(keep GuardKeeper, random io.Reader, now func() time.Time) (*Guard
 		return nil, fmt.Errorf("onion: the kept guards are damaged: version %d with %d guards, want %d with at most %d", f.Version, len(f.Guards), guardVersion, maxGuards)
 	}
 	for _, e := range f.Guards {
-		if max(e.Since, e.Until, e.Gone) > 1<<40 {
-			return nil, errors.New("onion: the kept guards are damaged: a time beyond all limits")
+		if max(e.Since, e.Until, e.Gone) > 1<<40 || slices.ContainsFunc(g.list, func(o *guard) bool { return o.id == e.ID }) {
+			return nil, errors.New("onion: the kept guards are damaged: a time beyond all limits, or a node twice")
 		}
 		entry := &guard{id: e.ID, since: time.Unix(int64(e.Since), 0), until: time.Unix(int64(e.Until), 0), confirmed: e.Confirmed}
 		if e.Gone != 0 {
