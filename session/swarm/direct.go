@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/libp2p/go-libp2p/core/host"
@@ -98,6 +99,10 @@ type Host struct {
 	directory *nodes.Directory
 	ctx       context.Context //nolint:containedctx // ends what streams wait for
 	cancel    context.CancelFunc
+
+	mu     sync.Mutex
+	closed bool
+	work   sync.WaitGroup
 }
 
 // requestTimeout is how long a peer may take to send its request, and to take
@@ -115,15 +120,38 @@ func Attach(h host.Host, server *Server, repairer *Repairer, d *nodes.Directory)
 	return a
 }
 
-// Close ends answering.
+// Close ends answering and waits for what is under way.
 func (a *Host) Close() {
 	for _, name := range []protocol.ID{Protocol, SyncProtocol, HandProtocol} {
 		a.host.RemoveStreamHandler(name)
 	}
+	a.mu.Lock()
+	a.closed = true
+	a.mu.Unlock()
 	a.cancel()
+	a.work.Wait()
+}
+
+// begin counts work of a stream that a peer opened, unless it is too late, and
+// ends the stream when the host is closed.
+func (a *Host) begin(s network.Stream) (end func(), ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed {
+		_ = s.Reset()
+		return nil, false
+	}
+	a.work.Add(1)
+	stop := context.AfterFunc(a.ctx, func() { _ = s.Reset() })
+	return func() { stop(); a.work.Done() }, true
 }
 
 func (a *Host) request(s network.Stream) {
+	end, ok := a.begin(s)
+	if !ok {
+		return
+	}
+	defer end()
 	if err := a.answer(s); err != nil {
 		_ = s.Reset()
 		return
@@ -176,6 +204,11 @@ func (a *Host) node(s network.Stream) (*nodes.Record, bool) {
 }
 
 func (a *Host) repair(name string, s network.Stream) {
+	end, ok := a.begin(s)
+	if !ok {
+		return
+	}
+	defer end()
 	rec, ok := a.node(s)
 	if !ok {
 		_ = s.Reset()
