@@ -54,10 +54,23 @@ func newLimits(maxConns int, metrics bool) (limits, error) {
 			Conns:           4,
 			ConnsInbound:    4,
 			ConnsOutbound:   4,
-			Streams:         256,
-			StreamsInbound:  128,
-			StreamsOutbound: 256,
+			Streams:         1024,
+			StreamsInbound:  512,
+			StreamsOutbound: 1024,
 			Memory:          32 << 20,
+		},
+		// One stream waits for each poll that passes through two nodes
+		// (session/onion), so one protocol may use what a peer may; libp2p's own
+		// defaults are 64 from a peer and 512 from all.
+		ProtocolDefault: rcmgr.ResourceLimits{
+			Streams:         rcmgr.LimitVal(maxConns * 64),
+			StreamsInbound:  rcmgr.LimitVal(maxConns * 32),
+			StreamsOutbound: rcmgr.LimitVal(maxConns * 64),
+		},
+		ProtocolPeerDefault: rcmgr.ResourceLimits{
+			Streams:         1024,
+			StreamsInbound:  512,
+			StreamsOutbound: 1024,
 		},
 	}
 	opts := []rcmgr.Option{}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	lcrypto "github.com/libp2p/go-libp2p/core/crypto"
 	"github.com/libp2p/go-libp2p/core/crypto/pb"
@@ -72,6 +73,38 @@ func (k *NodeKey) ID() peer.ID {
 
 // Sign signs what libp2p asks for. Handshakes sign under other contexts.
 func (k *NodeKey) Sign(msg []byte) ([]byte, error) { return k.key.Sign(contextLibp2p, msg) }
+
+// SignAs signs msg under a context of the caller's, such as that of node records.
+// Contexts that this package signs under itself are refused, so that nothing
+// signed here can stand in for a handshake.
+func (k *NodeKey) SignAs(context string, msg []byte) ([]byte, error) {
+	if slices.Contains([]string{contextLibp2p, contextInitiator, contextResponder}, context) {
+		return nil, fmt.Errorf("transport: %q is a context of links; sign records under one of their own", context)
+	}
+	return k.key.Sign(context, msg)
+}
+
+// Composite returns the public half as package sign has it.
+func (k *NodeKey) Composite() *sign.PublicKey { return k.key.Public() }
+
+// PeerIDOf returns the peer id of the node whose links key signs.
+func PeerIDOf(key *sign.PublicKey) (peer.ID, error) {
+	id, err := peer.IDFromPublicKey(&PublicKey{key: key})
+	if err != nil {
+		return "", fmt.Errorf("transport: peer id of a composite key: %w", err)
+	}
+	return id, nil
+}
+
+// CompositeOf returns the key of the node that has a link under this libp2p
+// key, and false for a key of another type.
+func CompositeOf(key lcrypto.PubKey) (*sign.PublicKey, bool) {
+	p, ok := key.(*PublicKey)
+	if !ok {
+		return nil, false
+	}
+	return p.key, true
+}
 
 // GetPublic returns the public half.
 func (k *NodeKey) GetPublic() lcrypto.PubKey { return k.public() }
