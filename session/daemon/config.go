@@ -14,6 +14,7 @@ import (
 	"github.com/multiformats/go-multiaddr"
 	"github.com/pars-network/pars/params"
 	"github.com/pars-network/pars/session/api"
+	"github.com/pars-network/pars/session/nodes"
 	"github.com/pars-network/pars/session/store"
 )
 
@@ -57,6 +58,21 @@ type Config struct {
 	// PersistentNodeKey keeps the link key over restarts: for nodes that others
 	// know by their peer id.
 	PersistentNodeKey bool
+	// Service makes the node one that stores and passes on for others. It keeps
+	// its link key over restarts.
+	Service bool
+	// ServiceMiB is how many MiB of others' envelopes and bundles a service node
+	// keeps; 0 means 4,096.
+	ServiceMiB int
+	// RecordLifetime is how long a service node is believed to be there after it
+	// last said so, 1 minute to [nodes.MaxLifetime]; 0 means [nodes.Lifetime].
+	RecordLifetime time.Duration
+	// Announce are further multiaddrs under which others reach this node, such as
+	// /dns4/node.example/tcp/9000.
+	Announce []string
+	// Metrics is a loopback address, such as 127.0.0.1:9003, on which a service
+	// node serves Prometheus' metrics. Empty means nowhere.
+	Metrics string
 	// Passphrase opens the data folder; empty means that it has none.
 	Passphrase []byte
 	// Argon2 is the cost of a passphrase in a new folder; zero means the default.
@@ -101,7 +117,13 @@ func (c Config) withDefaults() (Config, error) {
 	if len(c.APISocket) > maxSocketPath {
 		return c, fmt.Errorf("%w: the path of the API socket has %d bytes, systems allow %d: %s; give a shorter one with --api", ErrConfig, len(c.APISocket), maxSocketPath, c.APISocket)
 	}
-	if err := checkAddresses(c); err != nil {
+	if c.ServiceMiB == 0 {
+		c.ServiceMiB = 4096
+	}
+	if c.RecordLifetime == 0 {
+		c.RecordLifetime = nodes.Lifetime
+	}
+	if err := errors.Join(checkAddresses(c), checkService(c)); err != nil {
 		return c, err
 	}
 	if c.Logger == nil {
@@ -114,6 +136,31 @@ func (c Config) withDefaults() (Config, error) {
 		c.Rand = rand.Reader
 	}
 	return c, nil
+}
+
+// persistentKey reports whether others know the node by its peer id.
+func (c Config) persistentKey() bool { return c.PersistentNodeKey || c.Service }
+
+// checkService checks what only service nodes are told.
+func checkService(c Config) error {
+	if c.RecordLifetime < time.Minute || c.RecordLifetime > nodes.MaxLifetime {
+		return fmt.Errorf("%w: --service-lifetime %v, want 1m to %v", ErrConfig, c.RecordLifetime, nodes.MaxLifetime)
+	}
+	if c.ServiceMiB < 16 {
+		return fmt.Errorf("%w: --service-mib %d, want at least 16", ErrConfig, c.ServiceMiB)
+	}
+	for _, s := range c.Announce {
+		if _, err := multiaddr.NewMultiaddr(s); err != nil {
+			return fmt.Errorf("%w: --announce %q is no multiaddr (%w); an example is /dns4/node.example/tcp/%d", ErrConfig, s, err, params.SessionPort)
+		}
+	}
+	if c.Metrics == "" {
+		return nil
+	}
+	if !c.Service {
+		return fmt.Errorf("%w: --metrics is of service nodes; give --service too", ErrConfig)
+	}
+	return checkLoopback("--metrics", c.Metrics)
 }
 
 // hasIPv6 reports whether the system can listen on IPv6 at all.
@@ -143,12 +190,17 @@ func checkAddresses(c Config) error {
 	if c.HTTP == "" {
 		return nil
 	}
-	host, _, err := net.SplitHostPort(c.HTTP)
+	return checkLoopback("--http", c.HTTP)
+}
+
+// checkLoopback refuses to serve a network.
+func checkLoopback(flag, addr string) error {
+	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return fmt.Errorf("%w: --http %q is no host:port", ErrConfig, c.HTTP)
+		return fmt.Errorf("%w: %s %q is no host:port", ErrConfig, flag, addr)
 	}
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("%w: --http %q is not a loopback address; the API is never served to a network, use 127.0.0.1:PORT", ErrConfig, c.HTTP)
+		return fmt.Errorf("%w: %s %q is not a loopback address; it is never served to a network, use 127.0.0.1:PORT", ErrConfig, flag, addr)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/pars-network/pars/session/api"
 	"github.com/pars-network/pars/session/delivery"
 	"github.com/pars-network/pars/session/messenger"
+	"github.com/pars-network/pars/session/nodes"
 	"github.com/pars-network/pars/session/store"
 )
 
@@ -24,6 +25,9 @@ type Daemon struct {
 	messenger *messenger.Messenger
 	spaces    *spaces
 	link      *link
+	directory *nodes.Directory
+	exchange  *nodes.Host
+	service   *service // nil unless the node is one
 	server    *server
 
 	cancel context.CancelFunc
@@ -72,13 +76,20 @@ func (d *Daemon) start(ctx context.Context) error {
 	if d.spaces, err = newSpaces(d.cfg, d.store, d.link); err != nil {
 		return errors.Join(err, d.link.close())
 	}
-	if d.server, err = newServer(ctx, d.cfg, d.handler()); err != nil {
+	if err := d.startNodes(ctx); err != nil {
 		return errors.Join(err, d.spaces.close(), d.link.close())
+	}
+	if d.server, err = newServer(ctx, d.cfg, d.handler()); err != nil {
+		return errors.Join(err, d.closeNodes(), d.spaces.close(), d.link.close())
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
 	d.work.Go(func() { d.spaces.run(ctx) })
 	d.work.Go(func() { d.messenger.Run(ctx, d.link) })
 	d.work.Go(func() { d.link.bootstrap.Run(ctx) })
+	d.work.Go(func() { d.exchange.Run(ctx) })
+	if d.service != nil {
+		d.work.Go(func() { d.service.run(ctx) })
+	}
 	go func() {
 		select {
 		case <-ctx.Done():
@@ -91,6 +102,32 @@ func (d *Daemon) start(ctx context.Context) error {
 	return nil
 }
 
+// startNodes makes the directory of service nodes, and this node one if it is
+// asked to be.
+func (d *Daemon) startNodes(ctx context.Context) (err error) {
+	if d.directory, err = newDirectory(d.cfg, d.store); err != nil {
+		return err
+	}
+	d.exchange = nodes.Attach(d.link.host, d.directory, nodes.HostConfig{
+		Serve: d.cfg.persistentKey(), Links: d.link.control, Log: d.cfg.Logger,
+	})
+	if d.cfg.Service {
+		if d.service, err = newService(ctx, d.cfg, d.link, d.directory, d.exchange); err != nil {
+			d.exchange.Close()
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *Daemon) closeNodes() (err error) {
+	if d.service != nil {
+		err = d.service.close()
+	}
+	d.exchange.Close()
+	return err
+}
+
 // stop ends everything: first what brings work in, then what does it, then the
 // store.
 func (d *Daemon) stop(cause error) {
@@ -99,7 +136,7 @@ func (d *Daemon) stop(cause error) {
 		err := errors.Join(cause, d.server.close())
 		d.cancel()
 		d.work.Wait()
-		d.err = errors.Join(err, d.spaces.close(), d.link.close(), d.store.Close())
+		d.err = errors.Join(err, d.closeNodes(), d.spaces.close(), d.link.close(), d.store.Close())
 		close(d.done)
 	})
 }

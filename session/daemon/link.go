@@ -22,6 +22,7 @@ const exchangeTimeout = 30 * time.Second
 // link is the node's side of the network: host, control protocol, the nodes to
 // keep a link to, and the delivery of envelopes.
 type link struct {
+	key       *transport.NodeKey
 	host      host.Host
 	control   *control.Service
 	bootstrap *control.Bootstrap
@@ -31,7 +32,7 @@ type link struct {
 func newLink(cfg Config, receiver *delivery.Receiver, onPeer func(string)) (*link, error) {
 	tc := transport.Config{}
 	var err error
-	if cfg.PersistentNodeKey {
+	if cfg.persistentKey() {
 		tc.Key, err = transport.Persistent(filepath.Join(cfg.DataDir, nodeKeyFile), cfg.Rand)
 	} else {
 		tc.Key, err = transport.Fresh(cfg.Rand)
@@ -46,13 +47,22 @@ func newLink(cfg Config, receiver *delivery.Receiver, onPeer func(string)) (*lin
 	if err != nil {
 		return nil, err
 	}
-	l := &link{}
+	if tc.Announce, err = parseAll(cfg.Announce); err != nil {
+		return nil, err
+	}
+	if cfg.Service {
+		tc.MaxConns = serviceConns
+	}
+	l := &link{key: tc.Key}
 	if l.host, err = transport.NewHost(tc); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrListen, err)
 	}
 	roles := control.RoleLight
-	if cfg.PersistentNodeKey {
+	if cfg.persistentKey() {
 		roles |= control.RoleBootstrap
+	}
+	if cfg.Service {
+		roles |= control.RoleService
 	}
 	l.host.SetStreamHandler(delivery.Protocol, func(s network.Stream) { serveEnvelope(cfg, receiver, s) })
 	l.control, err = control.New(l.host, control.Config{

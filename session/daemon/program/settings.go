@@ -6,11 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/BurntSushi/toml"
 	"github.com/pars-network/pars/params"
 	"github.com/pars-network/pars/session/api"
 	"github.com/pars-network/pars/session/daemon"
+	"github.com/pars-network/pars/session/nodes"
 	"github.com/spf13/pflag"
 )
 
@@ -22,6 +24,11 @@ type settings struct {
 	network, datadir, api, http, config string
 	listen, bootstrap                   []string
 	persistentKey                       bool
+	service                             bool
+	serviceMiB                          int
+	serviceLifetime                     time.Duration
+	announce                            []string
+	metrics                             string
 	passphraseFile                      string
 	logLevel, logFormat                 string
 	json                                bool
@@ -36,6 +43,11 @@ type file struct {
 	API               *string   `toml:"api"`
 	HTTP              *string   `toml:"http"`
 	PersistentNodeKey *bool     `toml:"persistent-node-key"`
+	Service           *bool     `toml:"service"`
+	ServiceMiB        *int      `toml:"service-mib"`
+	ServiceLifetime   *duration `toml:"service-lifetime"`
+	Announce          *[]string `toml:"announce,omitempty"`
+	Metrics           *string   `toml:"metrics"`
 	PassphraseFile    *string   `toml:"passphrase-file"`
 	JSON              *bool     `toml:"json"`
 	Log               logFile   `toml:"log"`
@@ -46,9 +58,24 @@ type logFile struct {
 	Format *string `toml:"format"`
 }
 
+// duration is a time in the file, such as "24h".
+type duration time.Duration
+
+// MarshalText implements encoding.TextMarshaler.
+func (d duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (d *duration) UnmarshalText(text []byte) error {
+	t, err := time.ParseDuration(string(text))
+	*d = duration(t)
+	return err
+}
+
 // write writes the settings as the TOML file that would give them.
 func (s *settings) write(w io.Writer) error {
+	lifetime := duration(s.serviceLifetime)
 	f := file{
+		Service: &s.service, ServiceMiB: &s.serviceMiB, ServiceLifetime: &lifetime, Metrics: &s.metrics,
 		Network: &s.network, DataDir: &s.datadir, API: &s.api, HTTP: &s.http, PersistentNodeKey: &s.persistentKey,
 		PassphraseFile: &s.passphraseFile, JSON: &s.json, Log: logFile{Level: &s.logLevel, Format: &s.logFormat},
 	}
@@ -57,6 +84,9 @@ func (s *settings) write(w io.Writer) error {
 	}
 	if len(s.bootstrap) > 0 {
 		f.Bootstrap = &s.bootstrap
+	}
+	if len(s.announce) > 0 {
+		f.Announce = &s.announce
 	}
 	return toml.NewEncoder(w).Encode(f)
 }
@@ -69,6 +99,11 @@ func (s *settings) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.api, "api", "", "path of the API's unix socket (default api.sock in the data folder)")
 	f.StringVar(&s.http, "http", "", "serve the API on this loopback address too, behind the token in api.token; off when empty")
 	f.BoolVar(&s.persistentKey, "persistent-node-key", false, "keep the peer id over restarts, for nodes that others bootstrap from")
+	f.BoolVar(&s.service, "service", false, "store sealed messages and pass onions on for others; keeps the peer id over restarts")
+	f.IntVar(&s.serviceMiB, "service-mib", 4096, "how many MiB of others' messages a service node keeps")
+	f.DurationVar(&s.serviceLifetime, "service-lifetime", nodes.Lifetime, "how long a service node that fell silent is still believed to be there, 1m to 168h")
+	f.StringArrayVar(&s.announce, "announce", nil, "multiaddr under which others reach this node, such as /dns4/node.example/tcp/9000, repeatable")
+	f.StringVar(&s.metrics, "metrics", "", "serve a service node's Prometheus metrics on this loopback address; off when empty")
 	f.StringVar(&s.passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the data folder")
 	f.StringVar(&s.logLevel, "log.level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log.format", "text", "text or json")
@@ -129,6 +164,11 @@ func (s *settings) fromFile(f *pflag.FlagSet) error {
 	take(f, "api", &s.api, c.API)
 	take(f, "http", &s.http, c.HTTP)
 	take(f, "persistent-node-key", &s.persistentKey, c.PersistentNodeKey)
+	take(f, "service", &s.service, c.Service)
+	take(f, "service-mib", &s.serviceMiB, c.ServiceMiB)
+	take(f, "service-lifetime", &s.serviceLifetime, (*time.Duration)(c.ServiceLifetime))
+	take(f, "announce", &s.announce, c.Announce)
+	take(f, "metrics", &s.metrics, c.Metrics)
 	take(f, "passphrase-file", &s.passphraseFile, c.PassphraseFile)
 	take(f, "json", &s.json, c.JSON)
 	take(f, "log.level", &s.logLevel, c.Log.Level)
@@ -155,6 +195,7 @@ func (s *settings) daemonConfig(logs io.Writer) (daemon.Config, error) {
 	}
 	return daemon.Config{
 		Network: network, DataDir: s.datadir, Listen: s.listen, Bootstrap: s.bootstrap,
+		Service: s.service, ServiceMiB: s.serviceMiB, RecordLifetime: s.serviceLifetime, Announce: s.announce, Metrics: s.metrics,
 		PersistentNodeKey: s.persistentKey, APISocket: s.api, HTTP: s.http, Logger: logger,
 	}, nil
 }
