@@ -73,6 +73,12 @@ type Config struct {
 	// Metrics is a loopback address, such as 127.0.0.1:9003, on which a service
 	// node serves Prometheus' metrics. Empty means nowhere.
 	Metrics string
+	// Direct asks service nodes without the onion: they see this node's address
+	// beside the mailboxes that it writes to and reads.
+	Direct bool
+	// Cover is the time between two requests of cover traffic on average, 100 ms
+	// to 24 h; 0 means that there is none.
+	Cover time.Duration
 	// Passphrase opens the data folder; empty means that it has none.
 	Passphrase []byte
 	// Argon2 is the cost of a passphrase in a new folder; zero means the default.
@@ -123,7 +129,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.RecordLifetime == 0 {
 		c.RecordLifetime = nodes.Lifetime
 	}
-	if err := errors.Join(checkAddresses(c), checkService(c)); err != nil {
+	if err := errors.Join(checkAddresses(c), checkService(c), checkCaller(c)); err != nil {
 		return c, err
 	}
 	if c.Logger == nil {

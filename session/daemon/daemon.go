@@ -27,6 +27,7 @@ type Daemon struct {
 	link      *link
 	directory *nodes.Directory
 	exchange  *nodes.Host
+	caller    *caller
 	service   *service // nil unless the node is one
 	server    *server
 
@@ -87,6 +88,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	d.work.Go(func() { d.messenger.Run(ctx, d.link) })
 	d.work.Go(func() { d.link.bootstrap.Run(ctx) })
 	d.work.Go(func() { d.exchange.Run(ctx) })
+	d.work.Go(func() { d.caller.run(ctx) })
 	if d.service != nil {
 		d.work.Go(func() { d.service.run(ctx) })
 	}
@@ -111,6 +113,10 @@ func (d *Daemon) startNodes(ctx context.Context) (err error) {
 	d.exchange = nodes.Attach(d.link.host, d.directory, nodes.HostConfig{
 		Serve: d.cfg.persistentKey(), Links: d.link.control, Log: d.cfg.Logger,
 	})
+	if d.caller, err = newCaller(d.cfg, d.store, d.link, d.directory, d.exchange); err != nil {
+		d.exchange.Close()
+		return err
+	}
 	if d.cfg.Service {
 		if d.service, err = newService(ctx, d.cfg, d.link, d.directory, d.exchange); err != nil {
 			d.exchange.Close()

@@ -92,7 +92,7 @@ func newService(ctx context.Context, cfg Config, l *link, d *nodes.Directory, ex
 		return nil, err
 	}
 	s.relay, err = onion.Attach(l.host, onion.RelayConfig{
-		Keys: s.keys, Directory: d, Now: cfg.Clock.Now, Log: cfg.Logger, Registerer: registry,
+		Keys: s.keys, Directory: d, Links: l.control, Now: cfg.Clock.Now, Log: cfg.Logger, Registerer: registry,
 		Handler: func(ctx context.Context, request []byte) ([]byte, error) {
 			// Who asks over an onion is nobody in particular: all of them together
 			// may ask as much as a relay.

@@ -151,7 +151,7 @@ func (c *Client) call(ctx context.Context, to nodes.ID, request packet.Request) 
 		if !errors.As(err, &failed) {
 			return nil, err
 		}
-		c.learn(ctx, path, failed)
+		c.learn(ctx, failed)
 		if last = failed; failed.Unsure || ctx.Err() != nil {
 			break
 		}
@@ -199,7 +199,7 @@ func (c *Client) worked(path [3]*nodes.Record, accused []nodes.ID) {
 }
 
 // learn remembers what a path that failed showed about its nodes.
-func (c *Client) learn(ctx context.Context, path [3]*nodes.Record, f *PathError) {
+func (c *Client) learn(ctx context.Context, f *PathError) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return // it is the caller who gave up
 	}

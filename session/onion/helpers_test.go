@@ -150,7 +150,7 @@ func (w *world) newPerson(edit func(*ClientConfig)) *person {
 		edit(&c)
 	}
 	p := &person{host: newHost(w.t, nil, false), guards: c.Guards}
-	p.Client = NewClient(HostLinks(p.host, w.directory), c)
+	p.Client = NewClient(HostLinks(p.host, nil, w.directory), c)
 	return p
 }
 
@@ -184,7 +184,7 @@ func (r recorder) Write(b []byte) (int, error) {
 // raw opens a stream to a member without a client.
 func (w *world) raw(from host.Host, m *member) network.Stream {
 	w.t.Helper()
-	s, err := (hostLinks{from, w.directory}).Open(w.t.Context(), m.id)
+	s, err := HostLinks(from, nil, w.directory).Open(w.t.Context(), m.id)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/libp2p/go-libp2p/core/host"
 	"github.com/libp2p/go-libp2p/core/network"
+	"github.com/libp2p/go-libp2p/core/peer"
 	"github.com/libp2p/go-libp2p/core/protocol"
 	"github.com/pars-network/pars/session/nodes"
 	"github.com/pars-network/pars/session/onion/packet"
@@ -47,16 +48,29 @@ type Links interface {
 	Open(ctx context.Context, to nodes.ID) (Stream, error)
 }
 
+// Connector makes links to nodes; control.Service is one. It returns nil at once
+// if there is a link.
+type Connector interface {
+	Connect(ctx context.Context, p peer.AddrInfo) error
+}
+
 // hostLinks are the links of a libp2p host.
 type hostLinks struct {
 	host  host.Host
+	links Connector
 	known Directory
 }
 
 // HostLinks returns the links of a libp2p host, which dials the addresses of a
 // node's record if it has no connection to the node. Addresses never come out of
-// a packet.
-func HostLinks(h host.Host, known Directory) Links { return hostLinks{h, known} }
+// a packet. links nil means the host itself, without any check of the network that
+// a node belongs to.
+func HostLinks(h host.Host, links Connector, known Directory) Links {
+	if links == nil {
+		links = h
+	}
+	return hostLinks{h, links, known}
+}
 
 // Open implements [Links].
 func (l hostLinks) Open(ctx context.Context, to nodes.ID) (Stream, error) {
@@ -64,12 +78,10 @@ func (l hostLinks) Open(ctx context.Context, to nodes.ID) (Stream, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: %s", errUnknown, to.Short())
 	}
-	if l.host.Network().Connectedness(r.Peer()) != network.Connected {
-		if err := l.host.Connect(ctx, r.AddrInfo()); err != nil {
-			return nil, fmt.Errorf("onion: no link to node %s: %w", to.Short(), err)
-		}
+	if err := l.links.Connect(ctx, r.AddrInfo()); err != nil {
+		return nil, fmt.Errorf("onion: no link to node %s: %w", to.Short(), err)
 	}
-	s, err := l.host.NewStream(ctx, r.Peer(), protocol.ID(Protocol))
+	s, err := l.host.NewStream(network.WithNoDial(ctx, "the link stands"), r.Peer(), protocol.ID(Protocol))
 	if err != nil {
 		return nil, fmt.Errorf("onion: no stream to node %s: %w", to.Short(), err)
 	}

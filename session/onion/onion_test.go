@@ -115,7 +115,7 @@ func (w *world) opened(m *member) float64 { return counter(w.t, m.relay, outcome
 func TestFailingMiddles(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		break_ func(m *member)
+		harm   func(m *member)
 		reason packet.Reason
 	}{
 		{"dead", func(m *member) { _ = m.host.Close() }, packet.ReasonUnreachable},
@@ -145,14 +145,14 @@ func TestFailingMiddles(t *testing.T) {
 				}
 			}
 			for _, m := range middles[1:] {
-				c.break_(m)
+				c.harm(m)
 			}
 			for range 10 { // one is left, and is found
 				if _, err := p.Call(t.Context(), to.id, nil); err != nil {
 					t.Fatalf("with one middle left: %v", err)
 				}
 			}
-			c.break_(middles[0])
+			c.harm(middles[0])
 			_, err := p.Call(t.Context(), to.id, nil)
 			if e := pathError(t, err); e.Hop != 2 || e.Reason != c.reason || e.Unsure || w.member(e.Node) == to {
 				t.Errorf("with no middle left: %v, want hop 2 %v", err, c.reason)

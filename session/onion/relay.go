@@ -34,6 +34,10 @@ type RelayConfig struct {
 	Keys *Keyring
 	// Directory has the nodes that packets are passed on to.
 	Directory Directory
+	// Links makes links to the next nodes, if the relay is attached to a host; nil
+	// means the host itself, without any check of the network that a node belongs
+	// to.
+	Links Connector
 	// Handler answers requests to this node; nil means that it answers none.
 	Handler Handler
 	// Forward reaches nodes that keep a link to this one and are in no
@@ -59,10 +63,13 @@ type Relay struct {
 	workers chan struct{}
 	metrics relayMetrics
 
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // ends what streams wait for
 	cancel context.CancelFunc
-	work   sync.WaitGroup
 	buffer sync.Pool
+
+	mu     sync.Mutex
+	closed bool
+	work   sync.WaitGroup
 
 	host host.Host // nil if it was not attached
 }
@@ -93,7 +100,7 @@ func NewRelay(links Links, cfg RelayConfig) (*Relay, error) {
 
 // Attach makes a relay on a libp2p host. The caller closes it before the host.
 func Attach(h host.Host, cfg RelayConfig) (*Relay, error) {
-	r, err := NewRelay(HostLinks(h, cfg.Directory), cfg)
+	r, err := NewRelay(HostLinks(h, cfg.Links, cfg.Directory), cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -111,19 +118,31 @@ func (r *Relay) Close() {
 	if r.host != nil {
 		r.host.RemoveStreamHandler(protocol.ID(Protocol))
 	}
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
 	r.cancel()
 	r.work.Wait()
 	r.metrics.unregister(r.cfg.Registerer)
 }
 
+// begin counts work of a stream that a peer opened, unless it is too late.
+func (r *Relay) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.closed {
+		r.work.Add(1)
+	}
+	return !r.closed
+}
+
 // Serve works off one request on a stream that peer opened, and ends the stream.
 // The error is for the log: the peer has had its answer, if it was owed one.
 func (r *Relay) Serve(peer string, s Stream) error {
-	r.work.Add(1)
-	defer r.work.Done()
-	if r.ctx.Err() != nil {
-		return errors.Join(r.ctx.Err(), s.Reset())
+	if !r.begin() {
+		return s.Reset()
 	}
+	defer r.work.Done()
 	if err := s.SetDeadline(time.Now().Add(r.cfg.Limits.ReadTime)); err != nil {
 		return errors.Join(err, s.Reset())
 	}

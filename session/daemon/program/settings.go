@@ -29,6 +29,8 @@ type settings struct {
 	serviceLifetime                     time.Duration
 	announce                            []string
 	metrics                             string
+	direct                              bool
+	cover                               time.Duration
 	passphraseFile                      string
 	logLevel, logFormat                 string
 	json                                bool
@@ -48,6 +50,8 @@ type file struct {
 	ServiceLifetime   *duration `toml:"service-lifetime"`
 	Announce          *[]string `toml:"announce,omitempty"`
 	Metrics           *string   `toml:"metrics"`
+	Direct            *bool     `toml:"direct"`
+	Cover             *duration `toml:"cover"`
 	PassphraseFile    *string   `toml:"passphrase-file"`
 	JSON              *bool     `toml:"json"`
 	Log               logFile   `toml:"log"`
@@ -73,9 +77,9 @@ func (d *duration) UnmarshalText(text []byte) error {
 
 // write writes the settings as the TOML file that would give them.
 func (s *settings) write(w io.Writer) error {
-	lifetime := duration(s.serviceLifetime)
+	lifetime, cover := duration(s.serviceLifetime), duration(s.cover)
 	f := file{
-		Service: &s.service, ServiceMiB: &s.serviceMiB, ServiceLifetime: &lifetime, Metrics: &s.metrics,
+		Service: &s.service, ServiceMiB: &s.serviceMiB, ServiceLifetime: &lifetime, Metrics: &s.metrics, Direct: &s.direct, Cover: &cover,
 		Network: &s.network, DataDir: &s.datadir, API: &s.api, HTTP: &s.http, PersistentNodeKey: &s.persistentKey,
 		PassphraseFile: &s.passphraseFile, JSON: &s.json, Log: logFile{Level: &s.logLevel, Format: &s.logFormat},
 	}
@@ -104,6 +108,8 @@ func (s *settings) addTo(f *pflag.FlagSet) {
 	f.DurationVar(&s.serviceLifetime, "service-lifetime", nodes.Lifetime, "how long a service node that fell silent is still believed to be there, 10s to 168h")
 	f.StringArrayVar(&s.announce, "announce", nil, "multiaddr under which others reach this node, such as /dns4/node.example/tcp/9000, repeatable")
 	f.StringVar(&s.metrics, "metrics", "", "serve a service node's Prometheus metrics on this loopback address; off when empty")
+	f.BoolVar(&s.direct, "direct", false, "ask service nodes without the onion: faster, and each of them sees this machine's address beside the mailboxes it writes to and reads")
+	f.DurationVar(&s.cover, "cover", 0, "send requests that mean nothing, this long apart on average, so that real ones stand out less; 0 sends none")
 	f.StringVar(&s.passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the data folder")
 	f.StringVar(&s.logLevel, "log.level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log.format", "text", "text or json")
@@ -166,6 +172,8 @@ func (s *settings) fromFile(f *pflag.FlagSet) error {
 	take(f, "persistent-node-key", &s.persistentKey, c.PersistentNodeKey)
 	take(f, "service", &s.service, c.Service)
 	take(f, "service-mib", &s.serviceMiB, c.ServiceMiB)
+	take(f, "direct", &s.direct, c.Direct)
+	take(f, "cover", &s.cover, (*time.Duration)(c.Cover))
 	take(f, "service-lifetime", &s.serviceLifetime, (*time.Duration)(c.ServiceLifetime))
 	take(f, "announce", &s.announce, c.Announce)
 	take(f, "metrics", &s.metrics, c.Metrics)
@@ -195,7 +203,7 @@ func (s *settings) daemonConfig(logs io.Writer) (daemon.Config, error) {
 	}
 	return daemon.Config{
 		Network: network, DataDir: s.datadir, Listen: s.listen, Bootstrap: s.bootstrap,
-		Service: s.service, ServiceMiB: s.serviceMiB, RecordLifetime: s.serviceLifetime, Announce: s.announce, Metrics: s.metrics,
+		Service: s.service, ServiceMiB: s.serviceMiB, RecordLifetime: s.serviceLifetime, Announce: s.announce, Metrics: s.metrics, Direct: s.direct, Cover: s.cover,
 		PersistentNodeKey: s.persistentKey, APISocket: s.api, HTTP: s.http, Logger: logger,
 	}, nil
 }
