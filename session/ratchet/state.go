@@ -110,6 +110,20 @@ func (s *State) PeerDevice() identity.DeviceID { return s.device }
 // attacker too, that it holds its device key.
 func (s *State) Confirmed() bool { return s.confirmed }
 
+// Heard reports whether a message of the other side was opened here. Until then
+// it may not have what the set-up led to, or may have lost it.
+func (s *State) Heard() bool {
+	return s.receive.open && (s.receive.number > 0 || s.receiveIndex() > 0)
+}
+
+// progress says how far the peer's messages have come.
+func (s *State) progress() [2]uint32 {
+	if !s.receive.open {
+		return [2]uint32{}
+	}
+	return [2]uint32{s.receiveIndex(), s.receive.number}
+}
+
 // Transcript names the conversation; both sides have the same, nobody else has it.
 func (s *State) Transcript() [32]byte { return s.transcript }
 
