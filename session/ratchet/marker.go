@@ -54,12 +54,11 @@ func (s *State) markerFor(now time.Time) (key, error) {
 
 // marked reports whether the peer of this conversation made an envelope.
 func (s *State) marked(now time.Time, raw []byte) bool {
-	week := max(weekOf(now), s.week+1) - 1
+	k, ok := markerAt(s.markerRecv, s.week, max(weekOf(now), s.week+1)-1)
+	if !ok {
+		return false
+	}
 	for range 3 {
-		k, ok := markerAt(s.markerRecv, s.week, week)
-		if !ok {
-			return false
-		}
 		aead, err := newAEAD(&k)
 		if err != nil {
 			return false
@@ -68,7 +67,7 @@ func (s *State) marked(now time.Time, raw []byte) bool {
 		if _, err := aead.Open(buf[:0], raw[offNonce:offHeader], raw[offMarker:offRest], raw[:offMarker]); err == nil {
 			return true
 		}
-		week++
+		k = nextMarker(k)
 	}
 	return false
 }

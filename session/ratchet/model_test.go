@@ -41,6 +41,7 @@ type disk struct {
 	seen    map[[32]byte]bool
 	unknown [][]byte
 	sent    []entry         // own messages, in order
+	tries   int             // how often they were sent again in vain
 	got     map[string]bool // the peer's messages that are shown
 }
 
@@ -247,9 +248,15 @@ func (w *world) do(i int, crash bool, f func(*party)) {
 }
 
 // again is what a device does a day later: it sends once more what was not
-// confirmed, and sets up for it if it has not heard anything in its conversation.
+// confirmed, and sets up for it if that did not help or if it has not heard
+// anything in its conversation.
 func (p *party) again() {
-	if active := p.disk.set.Active(); active != nil && !active.Heard() {
+	if !slices.ContainsFunc(p.disk.sent, func(e entry) bool { return !e.acked }) {
+		p.disk.tries = 0
+		return
+	}
+	p.disk.tries++
+	if active := p.disk.set.Active(); active != nil && (!active.Heard() || p.disk.tries > 1) {
 		p.setUp("hello again")
 		return
 	}
@@ -259,7 +266,7 @@ func (p *party) again() {
 // settle delivers everything in order, several times, with each side sending
 // again what the other has not confirmed.
 func (w *world) settle() {
-	for round := range 6 {
+	for round := range 8 {
 		for i := range 2 {
 			w.do(i, false, (*party).send)
 		}
@@ -275,7 +282,7 @@ func (w *world) settle() {
 				}
 			}
 		}
-		if round < 5 {
+		if round < 7 {
 			for i := range 2 {
 				w.do(i, false, (*party).again)
 			}
@@ -316,7 +323,7 @@ func fewer(t *testing.T, n string) {
 // that a device still has in its log was shown by the other, and both use one
 // conversation.
 func TestAnyHistory(t *testing.T) {
-	fewer(t, "40")
+	fewer(t, "25")
 	alice, bob := newDevice(t, "alice"), newDevice(t, "bob")
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, alice, bob)
@@ -375,6 +382,7 @@ func TestAnyHistory(t *testing.T) {
 
 // TestBothStartAtOnce is the shortest of these histories, in every order.
 func TestBothStartAtOnce(t *testing.T) {
+	fewer(t, "25")
 	alice, bob := newDevice(t, "alice"), newDevice(t, "bob")
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, alice, bob)
@@ -392,6 +400,51 @@ func TestBothStartAtOnce(t *testing.T) {
 			w.way[i] = slices.Delete(w.way[i], at, at+1)
 			w.do(i, false, func(p *party) { p.open(raw) })
 		}
+		w.check()
+	})
+}
+
+// A disk that is put back heals with its first message, and with the first
+// message of the other side too if that is in a conversation that it still knows.
+func TestAnOlderStateHealsAtOnce(t *testing.T) {
+	fewer(t, "25")
+	alice, bob := newDevice(t, "alice"), newDevice(t, "bob")
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, alice, bob)
+		deliver := func() {
+			for len(w.way[0])+len(w.way[1]) > 0 {
+				for i := range 2 {
+					for len(w.way[i]) > 0 {
+						raw := w.way[i][0]
+						w.way[i] = w.way[i][1:]
+						w.do(i, false, func(p *party) { p.open(raw) })
+					}
+				}
+			}
+		}
+		talk := func(n int) {
+			for range n {
+				w.do(rapid.IntRange(0, 1).Draw(t, "who"), false, (*party).send)
+				if rapid.Bool().Draw(t, "at once") {
+					deliver()
+				}
+			}
+			deliver()
+		}
+		talk(rapid.IntRange(1, 4).Draw(t, "before"))
+		backup := w.parties[0].disk.clone()
+		first := rapid.IntRange(0, 1).Draw(t, "first")
+		if rapid.Bool().Draw(t, "another conversation") {
+			first = 0
+			w.do(rapid.IntRange(0, 1).Draw(t, "who"), false, func(p *party) { p.setUp("hello again") })
+			deliver()
+		}
+		talk(rapid.IntRange(1, 4).Draw(t, "lost"))
+		w.parties[0].disk = backup
+		w.do(first, false, (*party).send)
+		deliver()
+		w.check()
+		talk(2)
 		w.check()
 	})
 }

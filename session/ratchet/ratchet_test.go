@@ -3,6 +3,7 @@ package ratchet
 import (
 	"errors"
 	"fmt"
+	"math/bits"
 	"strings"
 	"testing"
 	"time"
@@ -335,4 +336,44 @@ func TestEraseOverwritesKeys(t *testing.T) {
 		}
 	}
 	b.hear(start, a.say(start, "z"), "z")
+}
+
+// Outside of the boxes an envelope has its mailbox, its hour and its size. No
+// eight bytes of the rest come twice in a conversation, not even where the same
+// key and the same KEM step are repeated.
+func TestNothingOutsideIsStable(t *testing.T) {
+	a, b := pair(t, "stable")
+	seen := map[string]int{}
+	n := 0
+	look := func(raw []byte) {
+		n++
+		for i := envelope.HeaderSize; i+8 <= len(raw); i++ {
+			if at, ok := seen[string(raw[i:i+8])]; ok && at != n {
+				t.Fatalf("bytes %d to %d of message %d came in message %d too", i, i+8, n, at)
+			}
+			seen[string(raw[i:i+8])] = n
+		}
+		ones := 0
+		for _, c := range raw[envelope.HeaderSize:] {
+			ones += bits.OnesCount8(c)
+		}
+		// Half of 65,184 bits, give or take ten standard deviations.
+		if want := 4 * (len(raw) - envelope.HeaderSize); ones < want-1280 || ones > want+1280 {
+			t.Errorf("%d of %d bits are set", ones, 2*want)
+		}
+	}
+	for range 3 {
+		look(a.say(start, "x"))
+	}
+	last := a.say(start, "x")
+	look(last)
+	b.hear(start, last, "x")
+	for range 3 {
+		raw := b.say(start, "x")
+		look(raw)
+		a.hear(start, raw, "x")
+		raw = a.say(start, "x")
+		look(raw)
+		b.hear(start, raw, "x")
+	}
 }

@@ -114,6 +114,12 @@ func (s Set) Decrypt(now time.Time, raw []byte) (Opened, error) {
 	return Opened{}, ErrRefused
 }
 
+// Holds reports whether an envelope's header opens in one of the conversations;
+// see [State.Holds].
+func (s Set) Holds(raw []byte) bool {
+	return slices.ContainsFunc(s.states, func(o *State) bool { return o.Holds(raw) })
+}
+
 // markStale remembers that a new set-up is made because of a conversation;
 // first is false if it was remembered before.
 func (s Set) markStale(transcript [32]byte) (next Set, first bool) {
