@@ -116,6 +116,9 @@ func (s *State) Heard() bool {
 	return s.receive.open && (s.receive.number > 0 || s.receiveIndex() > 0)
 }
 
+// Sent reports whether a message was made here.
+func (s *State) Sent() bool { return s.send.open && (s.send.number > 0 || s.sendIndex() > 0) }
+
 // progress says how far the peer's messages have come.
 func (s *State) progress() [2]uint32 {
 	if !s.receive.open {
