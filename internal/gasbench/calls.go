@@ -31,6 +31,8 @@ func allCalls() (calls, before []call, err error) {
 	b.ecdsa()
 	b.hashes()
 	b.stark()
+	b.oracle()
+	b.graph()
 	return b.calls, b.before, b.err
 }
 

@@ -107,6 +107,9 @@ func measure(rounds int, slice time.Duration, only *regexp.Regexp) ([]figure, er
 	}
 	figures := make([]figure, len(calls))
 	for i, c := range calls {
+		// What is measured is repeated: its storage is warm, and has to be paid as
+		// such (EIP-2929).
+		_, _, _ = e.Do(vm.Call, c.address, c.input, gasLimit)
 		_, used, err := e.Do(vm.Call, c.address, c.input, gasLimit)
 		if c.reverts != errors.Is(err, vm.ErrExecutionReverted) || (err != nil && !c.reverts) {
 			return nil, fmt.Errorf("%s: %w, want a revert: %t", c.name, err, c.reverts)
