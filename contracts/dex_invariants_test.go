@@ -160,4 +160,3 @@ func wrapped(was, now [2]*big.Int) bool {
 	}
 	return true
 }
-
