@@ -274,7 +274,7 @@ func TestThePoolManagerIsCalledDirectly(t *testing.T) {
 	if _, _, err := newStage(t).Do(vm.Call, native, write, gas); err != nil {
 		t.Errorf("with exactly %d gas: %v", gas, err)
 	}
-	if _, _, err := s.EVM.EVM.Call(vm.AccountRef(evmtest.Caller), native, nil, evmtest.Gas, uint256.NewInt(1)); !errors.Is(err, vm.ErrExecutionReverted) {
+	if _, _, err := s.Call(vm.AccountRef(evmtest.Caller), native, nil, evmtest.Gas, uint256.NewInt(1)); !errors.Is(err, vm.ErrExecutionReverted) {
 		t.Errorf("bare money: %v, want a revert", err)
 	}
 }

@@ -360,8 +360,8 @@ func (a *author) programHook() tx {
 	s := hookSelectors[at]
 	var ans answer
 	ans.Data = append(append(ans.Data, s[:]...), make([]byte, 28)...)
-	switch {
-	case at == 0:
+	switch at {
+	case 0:
 		fee := make([]byte, 32)
 		f := uint32(a.IntN(1_000_001))
 		if a.chance(2) {
