@@ -16,6 +16,7 @@ import (
 // interfaces names the Solidity interface of each native contract.
 var interfaces = map[string]string{
 	"CGGMP21":         "ICGGMP21",
+	"DEX quoter":      "IQuoter",
 	"ECIES":           "IECIES",
 	"FROST":           "IFROST",
 	"Graph":           "IGraph",

@@ -31,12 +31,18 @@ type sample struct {
 	before    []sample
 	// to and from are another contract and caller, for calls in before.
 	to, from common.Address
+	// setUp, of a call in before, is run instead of a call.
+	setUp func(testing.TB, *evmtest.EVM)
 }
 
 // prepare makes the calls in before in an EVM.
 func prepare(tb testing.TB, e *evmtest.EVM, address common.Address, before []sample) {
 	tb.Helper()
 	for _, b := range before {
+		if b.setUp != nil {
+			b.setUp(tb, e)
+			continue
+		}
 		to, from := address, evmtest.Caller
 		if b.to != (common.Address{}) {
 			to = b.to
@@ -110,6 +116,7 @@ func samples(tb testing.TB) map[common.Address][]sample {
 			{signature: "verify(uint8,bytes,bytes,bytes)", args: []any{slhSet, slhPKBytes, message, slhSig}},
 			{signature: "verifyWithContext(uint8,bytes,bytes,bytes,bytes)", args: []any{slhSet, slhPKBytes, message, slhSig, []byte{}}},
 		},
+		precompile.QuoterAddress: sampleQuoter(),
 		precompile.GraphAddress:  sampleGraph(tb),
 		precompile.OracleAddress: sampleOracle(tb),
 		precompile.RingAddress:   sampleRing(tb),

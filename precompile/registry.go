@@ -11,6 +11,7 @@ import (
 	"github.com/ava-labs/libevm/core/vm"
 
 	"github.com/pars-network/pars/precompile/contract"
+	"github.com/pars-network/pars/precompile/dex"
 	"github.com/pars-network/pars/precompile/graph"
 	"github.com/pars-network/pars/precompile/oracle"
 	"github.com/pars-network/pars/precompile/pq"
@@ -21,21 +22,24 @@ import (
 
 // Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
 var (
-	P256VerifyAddress = common.BytesToAddress([]byte{0x01, 0x00})
-	GraphAddress      = graph.Address
-	OracleAddress     = oracle.Address
-	MLKEMAddress      = common.BytesToAddress([]byte{0x06, 0x01})
-	MLDSAAddress      = common.BytesToAddress([]byte{0x06, 0x02})
-	SLHDSAAddress     = common.BytesToAddress([]byte{0x06, 0x03})
-	RingAddress       = common.BytesToAddress([]byte{0x07, 0x00})
-	ECIESAddress      = common.BytesToAddress([]byte{0x07, 0x01})
-	HPKEAddress       = common.BytesToAddress([]byte{0x07, 0x02})
-	FROSTAddress      = common.BytesToAddress([]byte{0x08, 0x00})
-	CGGMP21Address    = common.BytesToAddress([]byte{0x08, 0x01})
-	ECDSAAddress      = common.BytesToAddress([]byte{0x08, 0x02})
-	PoseidonAddress   = common.BytesToAddress([]byte{0x09, 0x00})
-	PedersenAddress   = common.BytesToAddress([]byte{0x09, 0x01})
-	STARKAddress      = common.BytesToAddress([]byte{0x09, 0x02})
+	P256VerifyAddress   = common.BytesToAddress([]byte{0x01, 0x00})
+	PoolManagerAddress  = dex.ManagerAddress
+	QuoterAddress       = common.BytesToAddress([]byte{0x04, 0x01})
+	VaultFactoryAddress = dex.FactoryAddress
+	GraphAddress        = graph.Address
+	OracleAddress       = oracle.Address
+	MLKEMAddress        = common.BytesToAddress([]byte{0x06, 0x01})
+	MLDSAAddress        = common.BytesToAddress([]byte{0x06, 0x02})
+	SLHDSAAddress       = common.BytesToAddress([]byte{0x06, 0x03})
+	RingAddress         = common.BytesToAddress([]byte{0x07, 0x00})
+	ECIESAddress        = common.BytesToAddress([]byte{0x07, 0x01})
+	HPKEAddress         = common.BytesToAddress([]byte{0x07, 0x02})
+	FROSTAddress        = common.BytesToAddress([]byte{0x08, 0x00})
+	CGGMP21Address      = common.BytesToAddress([]byte{0x08, 0x01})
+	ECDSAAddress        = common.BytesToAddress([]byte{0x08, 0x02})
+	PoseidonAddress     = common.BytesToAddress([]byte{0x09, 0x00})
+	PedersenAddress     = common.BytesToAddress([]byte{0x09, 0x01})
+	STARKAddress        = common.BytesToAddress([]byte{0x09, 0x02})
 )
 
 // Entry is one native contract. Entries are immutable.
@@ -46,7 +50,8 @@ type Entry struct {
 	// Since is the block time, in Unix seconds, from which the contract is
 	// active; 0 is from genesis on.
 	Since uint64
-	// ABI is nil for a contract that takes raw bytes instead of the Solidity ABI.
+	// ABI is nil for a contract that takes raw bytes, or reads the Solidity ABI by
+	// other rules than those of package contract.
 	ABI *abi.ABI
 	// Stateful contracts keep state or logs under their address and refuse
 	// DELEGATECALL and CALLCODE.
@@ -64,6 +69,8 @@ type Entry struct {
 // for its code first, so its account stays empty, as it is on every other chain.
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
+	{Address: PoolManagerAddress, Name: dex.ManagerName, Stateful: true, Predeployed: true, Run: dex.Manager},
+	quoter(),
 	native(GraphAddress, graph.Graph),
 	native(OracleAddress, oracle.Feeds),
 	native(MLKEMAddress, pq.MLKEM),
@@ -91,6 +98,7 @@ type Predeploy struct {
 // predeploys lists them by address.
 var predeploys = []Predeploy{
 	{Address: contract.BouncerAddress, Name: "Bouncer", Code: contract.BouncerCode},
+	{Address: VaultFactoryAddress, Name: "DEX vault factory", Code: dex.FactoryCode},
 }
 
 // Predeploys returns the accounts with bytecode that genesis contains, by rising
@@ -111,6 +119,13 @@ func native(address common.Address, c *contract.Contract) Entry {
 		Address: address, Name: c.Name(), ABI: &ABI,
 		Stateful: c.Stateful(), Predeployed: true, Run: c.Precompiled(),
 	}
+}
+
+// quoter is one that the pool manager calls back.
+func quoter() Entry {
+	e := native(QuoterAddress, dex.Quoter)
+	e.Run = dex.QuoterContract
+	return e
 }
 
 // ActiveAt reports whether the contract exists at the block time, in Unix seconds.

@@ -33,6 +33,7 @@ func allCalls() (calls, before []call, err error) {
 	b.stark()
 	b.oracle()
 	b.graph()
+	b.dex()
 	return b.calls, b.before, b.err
 }
 

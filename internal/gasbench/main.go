@@ -33,6 +33,8 @@ type call struct {
 	input   []byte
 	// from calls when the state is set up; the usual caller when it is zero.
 	from common.Address
+	// setUp, of a call that sets the state up, is run instead of a call.
+	setUp func(*evmtest.EVM)
 	// reverts is set for a call that has to end in a revert.
 	reverts bool
 	// slow calls are measured in the first two rounds only.
@@ -97,6 +99,10 @@ func measure(rounds int, slice time.Duration, only *regexp.Regexp) ([]figure, er
 		return nil, err
 	}
 	for _, c := range before {
+		if c.setUp != nil {
+			c.setUp(e)
+			continue
+		}
 		from := c.from
 		if from == (common.Address{}) {
 			from = evmtest.Caller

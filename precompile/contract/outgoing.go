@@ -66,7 +66,7 @@ func (s *State) Call(to common.Address, input []byte, value *uint256.Int) (Outco
 			return Outcome{}, vm.ErrOutOfGas
 		}
 		stipend = params.CallStipend
-		if err := s.Charge(gas - stipend); err != nil {
+		if err := s.take(gas - stipend); err != nil {
 			return Outcome{}, err
 		}
 	}

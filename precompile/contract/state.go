@@ -19,10 +19,13 @@ import (
 type State struct {
 	env    vm.PrecompileEnvironment
 	self   common.Address
+	caller common.Address
 	reader libevm.StateReader
 	access accessList
 	// db is nil in a read-only call.
 	db vm.StateDB
+	// computed is what Charge took.
+	computed uint64
 }
 
 // accessList is EIP-2929's. libevm hands its whole StateDB out as a reader, also
@@ -34,7 +37,8 @@ type accessList interface {
 
 // NewState returns the state of the contract that env calls.
 func NewState(env vm.PrecompileEnvironment) *State {
-	s := &State{env: env, self: env.Addresses().Raw.Self, reader: env.ReadOnlyState()}
+	raw := env.Addresses().Raw
+	s := &State{env: env, self: raw.Self, caller: raw.Caller, reader: env.ReadOnlyState()}
 	s.access, _ = s.reader.(accessList)
 	if !env.ReadOnly() {
 		s.db = env.StateDB()
@@ -48,11 +52,24 @@ func (c *Call) State() *State { return NewState(c.Env) }
 // Self is the contract's own address.
 func (s *State) Self() common.Address { return s.self }
 
+// Caller is the account that calls.
+func (s *State) Caller() common.Address { return s.caller }
+
 // ReadOnly reports whether the call is inside a STATICCALL.
 func (s *State) ReadOnly() bool { return s.db == nil }
 
-// Charge takes gas before the work that it pays for.
+// Charge takes gas for computation, before the work that it pays for.
 func (s *State) Charge(gas uint64) error {
+	s.computed += gas
+	return s.take(gas)
+}
+
+// Computed is the gas that Charge took so far: what the contract itself set a
+// price on.
+func (s *State) Computed() uint64 { return s.computed }
+
+// take takes gas for what an EIP sets the price of.
+func (s *State) take(gas uint64) error {
 	if !s.env.UseGas(gas) {
 		return vm.ErrOutOfGas
 	}
@@ -78,7 +95,7 @@ func (s *State) Load(slot common.Hash) (common.Hash, error) {
 	if !s.warmSlot(slot) {
 		gas = params.ColdSloadCostEIP2929
 	}
-	if err := s.Charge(gas); err != nil {
+	if err := s.take(gas); err != nil {
 		return common.Hash{}, err
 	}
 	return s.reader.GetState(s.self, slot), nil
@@ -99,11 +116,11 @@ func (s *State) Store(slot, value common.Hash) error {
 	}
 	current := s.db.GetState(s.self, slot)
 	if current == value {
-		return s.Charge(gas + params.WarmStorageReadCostEIP2929)
+		return s.take(gas + params.WarmStorageReadCostEIP2929)
 	}
 	original := s.db.GetCommittedState(s.self, slot)
 	gas += storeGas(original, current)
-	if err := s.Charge(gas); err != nil {
+	if err := s.take(gas); err != nil {
 		return err
 	}
 	s.refund(original, current, value)
@@ -146,7 +163,7 @@ func (s *State) refund(original, current, value common.Hash) {
 
 // LoadTransient reads a slot of transient storage: TLOAD, 100 gas (EIP-1153).
 func (s *State) LoadTransient(slot common.Hash) (common.Hash, error) {
-	if err := s.Charge(params.WarmStorageReadCostEIP2929); err != nil {
+	if err := s.take(params.WarmStorageReadCostEIP2929); err != nil {
 		return common.Hash{}, err
 	}
 	return s.reader.GetTransientState(s.self, slot), nil
@@ -158,7 +175,7 @@ func (s *State) StoreTransient(slot, value common.Hash) error {
 	if s.db == nil {
 		return vm.ErrWriteProtection
 	}
-	if err := s.Charge(params.WarmStorageReadCostEIP2929); err != nil {
+	if err := s.take(params.WarmStorageReadCostEIP2929); err != nil {
 		return err
 	}
 	s.db.SetTransientState(s.self, slot, value)
@@ -170,7 +187,7 @@ func (s *State) Log(topics []common.Hash, data []byte) error {
 	if s.db == nil {
 		return vm.ErrWriteProtection
 	}
-	if err := s.Charge(params.LogGas + params.LogTopicGas*uint64(len(topics)) + params.LogDataGas*uint64(len(data))); err != nil {
+	if err := s.take(params.LogGas + params.LogTopicGas*uint64(len(topics)) + params.LogDataGas*uint64(len(data))); err != nil {
 		return err
 	}
 	s.db.AddLog(&types.Log{Address: s.self, Topics: topics, Data: data, BlockNumber: s.env.BlockNumber().Uint64()})
@@ -179,7 +196,7 @@ func (s *State) Log(topics []common.Hash, data []byte) error {
 
 // Balance is what the contract owns, in wei: SELFBALANCE, 5 gas.
 func (s *State) Balance() (*uint256.Int, error) {
-	if err := s.Charge(vm.GasFastStep); err != nil {
+	if err := s.take(vm.GasFastStep); err != nil {
 		return nil, err
 	}
 	return s.reader.GetBalance(s.self), nil
@@ -188,10 +205,18 @@ func (s *State) Balance() (*uint256.Int, error) {
 // touch charges for naming another account and warms it (EIP-2929).
 func (s *State) touch(account common.Address) error {
 	if s.reader.AddressInAccessList(account) {
-		return s.Charge(params.WarmStorageReadCostEIP2929)
+		return s.take(params.WarmStorageReadCostEIP2929)
 	}
 	if s.access != nil {
 		s.access.AddAddressToAccessList(account)
 	}
-	return s.Charge(params.ColdAccountAccessCostEIP2929)
+	return s.take(params.ColdAccountAccessCostEIP2929)
+}
+
+// Reader reads the storage of another native contract of the same family, at the
+// price of SLOAD. Everything else fails as it does in a read-only call.
+func Reader(env vm.PrecompileEnvironment, account common.Address) *State {
+	s := NewState(env)
+	s.self, s.db = account, nil
+	return s
 }
