@@ -1,11 +1,19 @@
 package contracts_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +21,7 @@ import (
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/vm"
 
+	"github.com/pars-network/pars/evm/graphql"
 	"github.com/pars-network/pars/internal/evmtest"
 	"github.com/pars-network/pars/internal/testutil"
 	"github.com/pars-network/pars/internal/vectors"
@@ -521,4 +530,70 @@ func alter(r *rand.Rand, query string) string {
 	i, j := r.IntN(len(words)), r.IntN(len(words))
 	words[i], words[j] = words[j], words[i]
 	return strings.Join(words, " ")
+}
+
+// What /graphql says of a schema is what graphql-js says of it, to the query that
+// tools send.
+func TestIntrospectionAgreesWithGraphQLJS(t *testing.T) {
+	l := newLibrary(t, 1)
+	server := httptest.NewServer(graphql.New(func(_ context.Context, input []byte) ([]byte, error) {
+		out, _, err := l.native.EVM.Do(vm.StaticCall, precompile.GraphAddress, input, queryGas)
+		return out, err
+	}))
+	defer server.Close()
+	var asked struct {
+		Query  string `json:"query"`
+		Result string `json:"result"`
+	}
+	l.js.exchange(t, map[string]bool{"introspect": true}, &asked)
+	body, err := json.Marshal(map[string]string{"query": asked.Query, "operationName": "IntrospectionQuery"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+graphql.Path+"/"+common.Hash(l.schema).Hex(), bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type answer struct {
+		Schema struct {
+			QueryType map[string]string `json:"queryType"`
+			Types     []map[string]any  `json:"types"`
+		} `json:"__schema"`
+	}
+	var got struct{ Data answer }
+	var want answer
+	if err := errors.Join(json.Unmarshal(raw, &got), json.Unmarshal([]byte(asked.Result), &want)); err != nil {
+		t.Fatalf("%v\n%.500s", err, raw)
+	}
+	if !reflect.DeepEqual(got.Data.Schema.QueryType, want.Schema.QueryType) {
+		t.Errorf("the root is %v, want %v", got.Data.Schema.QueryType, want.Schema.QueryType)
+	}
+	ours := map[string]map[string]any{}
+	for _, typ := range got.Data.Schema.Types {
+		ours[typ["name"].(string)] = typ
+	}
+	compared := 0
+	for _, typ := range want.Schema.Types {
+		name := typ["name"].(string)
+		if strings.HasPrefix(name, "__") || slices.Contains([]string{"String", "Int", "Boolean", "ID"}, name) {
+			continue // the texts about GraphQL itself are each library's own
+		}
+		compared++
+		if !reflect.DeepEqual(ours[name], typ) {
+			t.Errorf("type %s is\n%v, want\n%v", name, ours[name], typ)
+		}
+	}
+	if compared < 15 {
+		t.Errorf("%d types were compared, want at least 15", compared)
+	}
 }

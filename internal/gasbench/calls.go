@@ -31,6 +31,9 @@ func allCalls() (calls, before []call, err error) {
 	b.ecdsa()
 	b.hashes()
 	b.stark()
+	b.oracle()
+	b.graph()
+	b.dex()
 	return b.calls, b.before, b.err
 }
 
