@@ -100,6 +100,13 @@ const (
 	msgErrNoteBase
 	msgErrNoteFull
 	msgErrNoteBusy
+	msgNoServices
+	msgServicesKnown
+	msgServiceOwn
+	msgServiceUntil
+	msgLeft
+	msgLeftSome
+	msgErrNoService
 	msgThresholdPassphrase
 	msgThresholdPassphraseAgain
 	msgThresholdCreated
@@ -146,6 +153,7 @@ var reasons = map[string]key{
 	"text":            msgErrBadText,
 	"full":            msgErrFull,
 	"no-space":        msgErrNoSpace,
+	"no-service":      msgErrNoService,
 	"space-link":      msgErrSpaceLink,
 	"space-title":     msgErrSpaceTitle,
 	"space-name":      msgErrSpaceName,
@@ -273,6 +281,13 @@ var catalogue = [numTexts][2]string{
 	msgNoteWritten:   {"The note %s is written.", "یادداشت %s نوشته شد."},
 	msgNoteMerged:    {"Others have changed it meanwhile; it holds both.", "دیگران هم در این میان آن را ویرایش کرده‌اند؛ هر دو در آن هست."},
 
+	msgNoServices:      {"No service node is known yet: give sessiond a --bootstrap address.", "هنوز هیچ گره خدماتی شناخته نیست: به sessiond یک نشانی --bootstrap بدهید."},
+	msgServicesKnown:   {"Service nodes: %s, placement %s", "گره‌های خدماتی: %s، جای‌گذاری %s"},
+	msgServiceOwn:      {"this node", "همین گره"},
+	msgServiceUntil:    {"until %s", "تا %s"},
+	msgLeft:            {"Everything is handed over; sessiond can be stopped.", "همه چیز واگذار شد؛ می‌توان sessiond را متوقف کرد."},
+	msgLeftSome:        {"Not handed over yet: %s. Run this again in a while, before you stop sessiond.", "هنوز واگذار نشده: %s. پیش از توقف sessiond کمی بعد دوباره اجرا کنید."},
+	msgErrNoService:    {"this node is no service node; start sessiond with --service", "این گره خدماتی نیست؛ sessiond را با --service اجرا کنید"},
 	msgErrNoSpace:      {"there is no such space here", "چنین فضایی اینجا نیست؛ parsctl space list"},
 	msgErrSpaceLink:    {"this is not a link of a public space", "این پیوند یک فضای همگانی نیست"},
 	msgErrSpaceTitle:   {"a title can't look like this", "عنوان پذیرفتنی نیست"},

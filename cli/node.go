@@ -42,6 +42,7 @@ func (a *app) nodeCommand() *cobra.Command {
 			Use: "peers", Short: "the nodes that it has a link to", Args: args(cobra.NoArgs),
 			RunE: func(cmd *cobra.Command, _ []string) error { return a.nodePeers(cmd.Context()) },
 		},
+		a.servicesCommand(), a.leaveCommand(),
 	)
 	return cmd
 }

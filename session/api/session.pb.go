@@ -3591,6 +3591,273 @@ func (x *SetNoteResponse) GetNote() *Note {
 	return nil
 }
 
+// A service node, as it says of itself.
+type ServiceNode struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Hash of the key of its links, 64 hex digits.
+	Id         string   `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	PeerId     string   `protobuf:"bytes,2,opt,name=peer_id,json=peerId,proto3" json:"peer_id,omitempty"`
+	Multiaddrs []string `protobuf:"bytes,3,rep,name=multiaddrs,proto3" json:"multiaddrs,omitempty"`
+	// "store", "relay"; none of a node that leaves.
+	Services    []string `protobuf:"bytes,4,rep,name=services,proto3" json:"services,omitempty"`
+	ExpiresAtMs int64    `protobuf:"varint,5,opt,name=expires_at_ms,json=expiresAtMs,proto3" json:"expires_at_ms,omitempty"`
+	// Grows with every record of the node.
+	Seq uint64 `protobuf:"varint,6,opt,name=seq,proto3" json:"seq,omitempty"`
+	// This node itself.
+	Own           bool `protobuf:"varint,7,opt,name=own,proto3" json:"own,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ServiceNode) Reset() {
+	*x = ServiceNode{}
+	mi := &file_session_api_session_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ServiceNode) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ServiceNode) ProtoMessage() {}
+
+func (x *ServiceNode) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ServiceNode.ProtoReflect.Descriptor instead.
+func (*ServiceNode) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{62}
+}
+
+func (x *ServiceNode) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ServiceNode) GetPeerId() string {
+	if x != nil {
+		return x.PeerId
+	}
+	return ""
+}
+
+func (x *ServiceNode) GetMultiaddrs() []string {
+	if x != nil {
+		return x.Multiaddrs
+	}
+	return nil
+}
+
+func (x *ServiceNode) GetServices() []string {
+	if x != nil {
+		return x.Services
+	}
+	return nil
+}
+
+func (x *ServiceNode) GetExpiresAtMs() int64 {
+	if x != nil {
+		return x.ExpiresAtMs
+	}
+	return 0
+}
+
+func (x *ServiceNode) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ServiceNode) GetOwn() bool {
+	if x != nil {
+		return x.Own
+	}
+	return false
+}
+
+type ListServiceNodesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListServiceNodesRequest) Reset() {
+	*x = ListServiceNodesRequest{}
+	mi := &file_session_api_session_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListServiceNodesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListServiceNodesRequest) ProtoMessage() {}
+
+func (x *ListServiceNodesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListServiceNodesRequest.ProtoReflect.Descriptor instead.
+func (*ListServiceNodesRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{63}
+}
+
+type ListServiceNodesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Nodes []*ServiceNode         `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
+	// The placement that counts now.
+	Epoch         uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListServiceNodesResponse) Reset() {
+	*x = ListServiceNodesResponse{}
+	mi := &file_session_api_session_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListServiceNodesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListServiceNodesResponse) ProtoMessage() {}
+
+func (x *ListServiceNodesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListServiceNodesResponse.ProtoReflect.Descriptor instead.
+func (*ListServiceNodesResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *ListServiceNodesResponse) GetNodes() []*ServiceNode {
+	if x != nil {
+		return x.Nodes
+	}
+	return nil
+}
+
+func (x *ListServiceNodesResponse) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+type LeaveServiceRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaveServiceRequest) Reset() {
+	*x = LeaveServiceRequest{}
+	mi := &file_session_api_session_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaveServiceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaveServiceRequest) ProtoMessage() {}
+
+func (x *LeaveServiceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaveServiceRequest.ProtoReflect.Descriptor instead.
+func (*LeaveServiceRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{65}
+}
+
+type LeaveServiceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Items that nobody else has confirmed yet.
+	Left          uint64 `protobuf:"varint,1,opt,name=left,proto3" json:"left,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaveServiceResponse) Reset() {
+	*x = LeaveServiceResponse{}
+	mi := &file_session_api_session_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaveServiceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaveServiceResponse) ProtoMessage() {}
+
+func (x *LeaveServiceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaveServiceResponse.ProtoReflect.Descriptor instead.
+func (*LeaveServiceResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *LeaveServiceResponse) GetLeft() uint64 {
+	if x != nil {
+		return x.Left
+	}
+	return 0
+}
+
 var File_session_api_session_proto protoreflect.FileDescriptor
 
 const file_session_api_session_proto_rawDesc = "" +
@@ -3826,7 +4093,24 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x04base\x18\x04 \x01(\x04H\x00R\x04base\x88\x01\x01B\a\n" +
 	"\x05_base\"<\n" +
 	"\x0fSetNoteResponse\x12)\n" +
-	"\x04note\x18\x01 \x01(\v2\x15.pars.session.v1.NoteR\x04note*R\n" +
+	"\x04note\x18\x01 \x01(\v2\x15.pars.session.v1.NoteR\x04note\"\xba\x01\n" +
+	"\vServiceNode\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
+	"\apeer_id\x18\x02 \x01(\tR\x06peerId\x12\x1e\n" +
+	"\n" +
+	"multiaddrs\x18\x03 \x03(\tR\n" +
+	"multiaddrs\x12\x1a\n" +
+	"\bservices\x18\x04 \x03(\tR\bservices\x12\"\n" +
+	"\rexpires_at_ms\x18\x05 \x01(\x03R\vexpiresAtMs\x12\x10\n" +
+	"\x03seq\x18\x06 \x01(\x04R\x03seq\x12\x10\n" +
+	"\x03own\x18\a \x01(\bR\x03own\"\x19\n" +
+	"\x17ListServiceNodesRequest\"d\n" +
+	"\x18ListServiceNodesResponse\x122\n" +
+	"\x05nodes\x18\x01 \x03(\v2\x1c.pars.session.v1.ServiceNodeR\x05nodes\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"\x15\n" +
+	"\x13LeaveServiceRequest\"*\n" +
+	"\x14LeaveServiceResponse\x12\x12\n" +
+	"\x04left\x18\x01 \x01(\x04R\x04left*R\n" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eDIRECTION_SENT\x10\x01\x12\x16\n" +
@@ -3874,7 +4158,10 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\vImportSpace\x12#.pars.session.v1.ImportSpaceRequest\x1a$.pars.session.v1.ImportSpaceResponse(\x01\x12R\n" +
 	"\tListNotes\x12!.pars.session.v1.ListNotesRequest\x1a\".pars.session.v1.ListNotesResponse\x12L\n" +
 	"\aGetNote\x12\x1f.pars.session.v1.GetNoteRequest\x1a .pars.session.v1.GetNoteResponse\x12L\n" +
-	"\aSetNote\x12\x1f.pars.session.v1.SetNoteRequest\x1a .pars.session.v1.SetNoteResponseB.Z,github.com/pars-network/pars/session/api;apib\x06proto3"
+	"\aSetNote\x12\x1f.pars.session.v1.SetNoteRequest\x1a .pars.session.v1.SetNoteResponse2\xda\x01\n" +
+	"\x12ServiceNodeService\x12g\n" +
+	"\x10ListServiceNodes\x12(.pars.session.v1.ListServiceNodesRequest\x1a).pars.session.v1.ListServiceNodesResponse\x12[\n" +
+	"\fLeaveService\x12$.pars.session.v1.LeaveServiceRequest\x1a%.pars.session.v1.LeaveServiceResponseB.Z,github.com/pars-network/pars/session/api;apib\x06proto3"
 
 var (
 	file_session_api_session_proto_rawDescOnce sync.Once
@@ -3889,72 +4176,77 @@ func file_session_api_session_proto_rawDescGZIP() []byte {
 }
 
 var file_session_api_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
+var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
 var file_session_api_session_proto_goTypes = []any{
-	(Direction)(0),                  // 0: pars.session.v1.Direction
-	(State)(0),                      // 1: pars.session.v1.State
-	(*GetStatusRequest)(nil),        // 2: pars.session.v1.GetStatusRequest
-	(*GetStatusResponse)(nil),       // 3: pars.session.v1.GetStatusResponse
-	(*ListPeersRequest)(nil),        // 4: pars.session.v1.ListPeersRequest
-	(*Peer)(nil),                    // 5: pars.session.v1.Peer
-	(*ListPeersResponse)(nil),       // 6: pars.session.v1.ListPeersResponse
-	(*CreateIdentityRequest)(nil),   // 7: pars.session.v1.CreateIdentityRequest
-	(*CreateIdentityResponse)(nil),  // 8: pars.session.v1.CreateIdentityResponse
-	(*RestoreIdentityRequest)(nil),  // 9: pars.session.v1.RestoreIdentityRequest
-	(*RestoreIdentityResponse)(nil), // 10: pars.session.v1.RestoreIdentityResponse
-	(*GetIdentityRequest)(nil),      // 11: pars.session.v1.GetIdentityRequest
-	(*GetIdentityResponse)(nil),     // 12: pars.session.v1.GetIdentityResponse
-	(*Identity)(nil),                // 13: pars.session.v1.Identity
-	(*RevealPhraseRequest)(nil),     // 14: pars.session.v1.RevealPhraseRequest
-	(*RevealPhraseResponse)(nil),    // 15: pars.session.v1.RevealPhraseResponse
-	(*ExportCardRequest)(nil),       // 16: pars.session.v1.ExportCardRequest
-	(*ExportCardResponse)(nil),      // 17: pars.session.v1.ExportCardResponse
-	(*AddContactRequest)(nil),       // 18: pars.session.v1.AddContactRequest
-	(*AddContactResponse)(nil),      // 19: pars.session.v1.AddContactResponse
-	(*Contact)(nil),                 // 20: pars.session.v1.Contact
-	(*ListContactsRequest)(nil),     // 21: pars.session.v1.ListContactsRequest
-	(*ListContactsResponse)(nil),    // 22: pars.session.v1.ListContactsResponse
-	(*GetContactRequest)(nil),       // 23: pars.session.v1.GetContactRequest
-	(*GetContactResponse)(nil),      // 24: pars.session.v1.GetContactResponse
-	(*RenameContactRequest)(nil),    // 25: pars.session.v1.RenameContactRequest
-	(*RenameContactResponse)(nil),   // 26: pars.session.v1.RenameContactResponse
-	(*RemoveContactRequest)(nil),    // 27: pars.session.v1.RemoveContactRequest
-	(*RemoveContactResponse)(nil),   // 28: pars.session.v1.RemoveContactResponse
-	(*Message)(nil),                 // 29: pars.session.v1.Message
-	(*SendMessageRequest)(nil),      // 30: pars.session.v1.SendMessageRequest
-	(*SendMessageResponse)(nil),     // 31: pars.session.v1.SendMessageResponse
-	(*ListMessagesRequest)(nil),     // 32: pars.session.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),    // 33: pars.session.v1.ListMessagesResponse
-	(*WatchMessagesRequest)(nil),    // 34: pars.session.v1.WatchMessagesRequest
-	(*WatchMessagesResponse)(nil),   // 35: pars.session.v1.WatchMessagesResponse
-	(*Space)(nil),                   // 36: pars.session.v1.Space
-	(*Post)(nil),                    // 37: pars.session.v1.Post
-	(*CreateSpaceRequest)(nil),      // 38: pars.session.v1.CreateSpaceRequest
-	(*CreateSpaceResponse)(nil),     // 39: pars.session.v1.CreateSpaceResponse
-	(*JoinSpaceRequest)(nil),        // 40: pars.session.v1.JoinSpaceRequest
-	(*JoinSpaceResponse)(nil),       // 41: pars.session.v1.JoinSpaceResponse
-	(*ListSpacesRequest)(nil),       // 42: pars.session.v1.ListSpacesRequest
-	(*ListSpacesResponse)(nil),      // 43: pars.session.v1.ListSpacesResponse
-	(*PostToSpaceRequest)(nil),      // 44: pars.session.v1.PostToSpaceRequest
-	(*PostToSpaceResponse)(nil),     // 45: pars.session.v1.PostToSpaceResponse
-	(*ListPostsRequest)(nil),        // 46: pars.session.v1.ListPostsRequest
-	(*ListPostsResponse)(nil),       // 47: pars.session.v1.ListPostsResponse
-	(*WatchPostsRequest)(nil),       // 48: pars.session.v1.WatchPostsRequest
-	(*WatchPostsResponse)(nil),      // 49: pars.session.v1.WatchPostsResponse
-	(*SyncSpaceRequest)(nil),        // 50: pars.session.v1.SyncSpaceRequest
-	(*SyncSpaceResponse)(nil),       // 51: pars.session.v1.SyncSpaceResponse
-	(*SyncResult)(nil),              // 52: pars.session.v1.SyncResult
-	(*ExportSpaceRequest)(nil),      // 53: pars.session.v1.ExportSpaceRequest
-	(*ExportSpaceResponse)(nil),     // 54: pars.session.v1.ExportSpaceResponse
-	(*ImportSpaceRequest)(nil),      // 55: pars.session.v1.ImportSpaceRequest
-	(*ImportSpaceResponse)(nil),     // 56: pars.session.v1.ImportSpaceResponse
-	(*Note)(nil),                    // 57: pars.session.v1.Note
-	(*ListNotesRequest)(nil),        // 58: pars.session.v1.ListNotesRequest
-	(*ListNotesResponse)(nil),       // 59: pars.session.v1.ListNotesResponse
-	(*GetNoteRequest)(nil),          // 60: pars.session.v1.GetNoteRequest
-	(*GetNoteResponse)(nil),         // 61: pars.session.v1.GetNoteResponse
-	(*SetNoteRequest)(nil),          // 62: pars.session.v1.SetNoteRequest
-	(*SetNoteResponse)(nil),         // 63: pars.session.v1.SetNoteResponse
+	(Direction)(0),                   // 0: pars.session.v1.Direction
+	(State)(0),                       // 1: pars.session.v1.State
+	(*GetStatusRequest)(nil),         // 2: pars.session.v1.GetStatusRequest
+	(*GetStatusResponse)(nil),        // 3: pars.session.v1.GetStatusResponse
+	(*ListPeersRequest)(nil),         // 4: pars.session.v1.ListPeersRequest
+	(*Peer)(nil),                     // 5: pars.session.v1.Peer
+	(*ListPeersResponse)(nil),        // 6: pars.session.v1.ListPeersResponse
+	(*CreateIdentityRequest)(nil),    // 7: pars.session.v1.CreateIdentityRequest
+	(*CreateIdentityResponse)(nil),   // 8: pars.session.v1.CreateIdentityResponse
+	(*RestoreIdentityRequest)(nil),   // 9: pars.session.v1.RestoreIdentityRequest
+	(*RestoreIdentityResponse)(nil),  // 10: pars.session.v1.RestoreIdentityResponse
+	(*GetIdentityRequest)(nil),       // 11: pars.session.v1.GetIdentityRequest
+	(*GetIdentityResponse)(nil),      // 12: pars.session.v1.GetIdentityResponse
+	(*Identity)(nil),                 // 13: pars.session.v1.Identity
+	(*RevealPhraseRequest)(nil),      // 14: pars.session.v1.RevealPhraseRequest
+	(*RevealPhraseResponse)(nil),     // 15: pars.session.v1.RevealPhraseResponse
+	(*ExportCardRequest)(nil),        // 16: pars.session.v1.ExportCardRequest
+	(*ExportCardResponse)(nil),       // 17: pars.session.v1.ExportCardResponse
+	(*AddContactRequest)(nil),        // 18: pars.session.v1.AddContactRequest
+	(*AddContactResponse)(nil),       // 19: pars.session.v1.AddContactResponse
+	(*Contact)(nil),                  // 20: pars.session.v1.Contact
+	(*ListContactsRequest)(nil),      // 21: pars.session.v1.ListContactsRequest
+	(*ListContactsResponse)(nil),     // 22: pars.session.v1.ListContactsResponse
+	(*GetContactRequest)(nil),        // 23: pars.session.v1.GetContactRequest
+	(*GetContactResponse)(nil),       // 24: pars.session.v1.GetContactResponse
+	(*RenameContactRequest)(nil),     // 25: pars.session.v1.RenameContactRequest
+	(*RenameContactResponse)(nil),    // 26: pars.session.v1.RenameContactResponse
+	(*RemoveContactRequest)(nil),     // 27: pars.session.v1.RemoveContactRequest
+	(*RemoveContactResponse)(nil),    // 28: pars.session.v1.RemoveContactResponse
+	(*Message)(nil),                  // 29: pars.session.v1.Message
+	(*SendMessageRequest)(nil),       // 30: pars.session.v1.SendMessageRequest
+	(*SendMessageResponse)(nil),      // 31: pars.session.v1.SendMessageResponse
+	(*ListMessagesRequest)(nil),      // 32: pars.session.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),     // 33: pars.session.v1.ListMessagesResponse
+	(*WatchMessagesRequest)(nil),     // 34: pars.session.v1.WatchMessagesRequest
+	(*WatchMessagesResponse)(nil),    // 35: pars.session.v1.WatchMessagesResponse
+	(*Space)(nil),                    // 36: pars.session.v1.Space
+	(*Post)(nil),                     // 37: pars.session.v1.Post
+	(*CreateSpaceRequest)(nil),       // 38: pars.session.v1.CreateSpaceRequest
+	(*CreateSpaceResponse)(nil),      // 39: pars.session.v1.CreateSpaceResponse
+	(*JoinSpaceRequest)(nil),         // 40: pars.session.v1.JoinSpaceRequest
+	(*JoinSpaceResponse)(nil),        // 41: pars.session.v1.JoinSpaceResponse
+	(*ListSpacesRequest)(nil),        // 42: pars.session.v1.ListSpacesRequest
+	(*ListSpacesResponse)(nil),       // 43: pars.session.v1.ListSpacesResponse
+	(*PostToSpaceRequest)(nil),       // 44: pars.session.v1.PostToSpaceRequest
+	(*PostToSpaceResponse)(nil),      // 45: pars.session.v1.PostToSpaceResponse
+	(*ListPostsRequest)(nil),         // 46: pars.session.v1.ListPostsRequest
+	(*ListPostsResponse)(nil),        // 47: pars.session.v1.ListPostsResponse
+	(*WatchPostsRequest)(nil),        // 48: pars.session.v1.WatchPostsRequest
+	(*WatchPostsResponse)(nil),       // 49: pars.session.v1.WatchPostsResponse
+	(*SyncSpaceRequest)(nil),         // 50: pars.session.v1.SyncSpaceRequest
+	(*SyncSpaceResponse)(nil),        // 51: pars.session.v1.SyncSpaceResponse
+	(*SyncResult)(nil),               // 52: pars.session.v1.SyncResult
+	(*ExportSpaceRequest)(nil),       // 53: pars.session.v1.ExportSpaceRequest
+	(*ExportSpaceResponse)(nil),      // 54: pars.session.v1.ExportSpaceResponse
+	(*ImportSpaceRequest)(nil),       // 55: pars.session.v1.ImportSpaceRequest
+	(*ImportSpaceResponse)(nil),      // 56: pars.session.v1.ImportSpaceResponse
+	(*Note)(nil),                     // 57: pars.session.v1.Note
+	(*ListNotesRequest)(nil),         // 58: pars.session.v1.ListNotesRequest
+	(*ListNotesResponse)(nil),        // 59: pars.session.v1.ListNotesResponse
+	(*GetNoteRequest)(nil),           // 60: pars.session.v1.GetNoteRequest
+	(*GetNoteResponse)(nil),          // 61: pars.session.v1.GetNoteResponse
+	(*SetNoteRequest)(nil),           // 62: pars.session.v1.SetNoteRequest
+	(*SetNoteResponse)(nil),          // 63: pars.session.v1.SetNoteResponse
+	(*ServiceNode)(nil),              // 64: pars.session.v1.ServiceNode
+	(*ListServiceNodesRequest)(nil),  // 65: pars.session.v1.ListServiceNodesRequest
+	(*ListServiceNodesResponse)(nil), // 66: pars.session.v1.ListServiceNodesResponse
+	(*LeaveServiceRequest)(nil),      // 67: pars.session.v1.LeaveServiceRequest
+	(*LeaveServiceResponse)(nil),     // 68: pars.session.v1.LeaveServiceResponse
 }
 var file_session_api_session_proto_depIdxs = []int32{
 	5,  // 0: pars.session.v1.ListPeersResponse.peers:type_name -> pars.session.v1.Peer
@@ -3982,65 +4274,70 @@ var file_session_api_session_proto_depIdxs = []int32{
 	57, // 22: pars.session.v1.ListNotesResponse.notes:type_name -> pars.session.v1.Note
 	57, // 23: pars.session.v1.GetNoteResponse.note:type_name -> pars.session.v1.Note
 	57, // 24: pars.session.v1.SetNoteResponse.note:type_name -> pars.session.v1.Note
-	2,  // 25: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
-	4,  // 26: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
-	7,  // 27: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
-	9,  // 28: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
-	11, // 29: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
-	14, // 30: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
-	16, // 31: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
-	18, // 32: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
-	21, // 33: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
-	23, // 34: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
-	25, // 35: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
-	27, // 36: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
-	30, // 37: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
-	32, // 38: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
-	34, // 39: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
-	38, // 40: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
-	40, // 41: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
-	42, // 42: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
-	44, // 43: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
-	46, // 44: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
-	48, // 45: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
-	50, // 46: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
-	53, // 47: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
-	55, // 48: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
-	58, // 49: pars.session.v1.SpaceService.ListNotes:input_type -> pars.session.v1.ListNotesRequest
-	60, // 50: pars.session.v1.SpaceService.GetNote:input_type -> pars.session.v1.GetNoteRequest
-	62, // 51: pars.session.v1.SpaceService.SetNote:input_type -> pars.session.v1.SetNoteRequest
-	3,  // 52: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
-	6,  // 53: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
-	8,  // 54: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
-	10, // 55: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
-	12, // 56: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
-	15, // 57: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
-	17, // 58: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
-	19, // 59: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
-	22, // 60: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
-	24, // 61: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
-	26, // 62: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
-	28, // 63: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
-	31, // 64: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
-	33, // 65: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
-	35, // 66: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
-	39, // 67: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
-	41, // 68: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
-	43, // 69: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
-	45, // 70: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
-	47, // 71: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
-	49, // 72: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
-	51, // 73: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
-	54, // 74: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
-	56, // 75: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
-	59, // 76: pars.session.v1.SpaceService.ListNotes:output_type -> pars.session.v1.ListNotesResponse
-	61, // 77: pars.session.v1.SpaceService.GetNote:output_type -> pars.session.v1.GetNoteResponse
-	63, // 78: pars.session.v1.SpaceService.SetNote:output_type -> pars.session.v1.SetNoteResponse
-	52, // [52:79] is the sub-list for method output_type
-	25, // [25:52] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	64, // 25: pars.session.v1.ListServiceNodesResponse.nodes:type_name -> pars.session.v1.ServiceNode
+	2,  // 26: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
+	4,  // 27: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
+	7,  // 28: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
+	9,  // 29: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
+	11, // 30: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
+	14, // 31: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
+	16, // 32: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
+	18, // 33: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
+	21, // 34: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
+	23, // 35: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
+	25, // 36: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
+	27, // 37: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
+	30, // 38: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
+	32, // 39: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
+	34, // 40: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
+	38, // 41: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
+	40, // 42: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
+	42, // 43: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
+	44, // 44: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
+	46, // 45: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
+	48, // 46: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
+	50, // 47: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
+	53, // 48: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
+	55, // 49: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
+	58, // 50: pars.session.v1.SpaceService.ListNotes:input_type -> pars.session.v1.ListNotesRequest
+	60, // 51: pars.session.v1.SpaceService.GetNote:input_type -> pars.session.v1.GetNoteRequest
+	62, // 52: pars.session.v1.SpaceService.SetNote:input_type -> pars.session.v1.SetNoteRequest
+	65, // 53: pars.session.v1.ServiceNodeService.ListServiceNodes:input_type -> pars.session.v1.ListServiceNodesRequest
+	67, // 54: pars.session.v1.ServiceNodeService.LeaveService:input_type -> pars.session.v1.LeaveServiceRequest
+	3,  // 55: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
+	6,  // 56: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
+	8,  // 57: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
+	10, // 58: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
+	12, // 59: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
+	15, // 60: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
+	17, // 61: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
+	19, // 62: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
+	22, // 63: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
+	24, // 64: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
+	26, // 65: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
+	28, // 66: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
+	31, // 67: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
+	33, // 68: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
+	35, // 69: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
+	39, // 70: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
+	41, // 71: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
+	43, // 72: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
+	45, // 73: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
+	47, // 74: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
+	49, // 75: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
+	51, // 76: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
+	54, // 77: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
+	56, // 78: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
+	59, // 79: pars.session.v1.SpaceService.ListNotes:output_type -> pars.session.v1.ListNotesResponse
+	61, // 80: pars.session.v1.SpaceService.GetNote:output_type -> pars.session.v1.GetNoteResponse
+	63, // 81: pars.session.v1.SpaceService.SetNote:output_type -> pars.session.v1.SetNoteResponse
+	66, // 82: pars.session.v1.ServiceNodeService.ListServiceNodes:output_type -> pars.session.v1.ListServiceNodesResponse
+	68, // 83: pars.session.v1.ServiceNodeService.LeaveService:output_type -> pars.session.v1.LeaveServiceResponse
+	55, // [55:84] is the sub-list for method output_type
+	26, // [26:55] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_session_api_session_proto_init() }
@@ -4057,9 +4354,9 @@ func file_session_api_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_session_api_session_proto_rawDesc), len(file_session_api_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   62,
+			NumMessages:   67,
 			NumExtensions: 0,
-			NumServices:   5,
+			NumServices:   6,
 		},
 		GoTypes:           file_session_api_session_proto_goTypes,
 		DependencyIndexes: file_session_api_session_proto_depIdxs,

@@ -65,7 +65,7 @@ type Config struct {
 	// keeps; 0 means 4,096.
 	ServiceMiB int
 	// RecordLifetime is how long a service node is believed to be there after it
-	// last said so, 1 minute to [nodes.MaxLifetime]; 0 means [nodes.Lifetime].
+	// last said so, 10 seconds to [nodes.MaxLifetime]; 0 means [nodes.Lifetime].
 	RecordLifetime time.Duration
 	// Announce are further multiaddrs under which others reach this node, such as
 	// /dns4/node.example/tcp/9000.
@@ -149,8 +149,8 @@ func (c Config) persistentKey() bool { return c.PersistentNodeKey || c.Service }
 
 // checkService checks what only service nodes are told.
 func checkService(c Config) error {
-	if c.RecordLifetime < time.Minute || c.RecordLifetime > nodes.MaxLifetime {
-		return fmt.Errorf("%w: --service-lifetime %v, want 1m to %v", ErrConfig, c.RecordLifetime, nodes.MaxLifetime)
+	if c.RecordLifetime < 10*time.Second || c.RecordLifetime > nodes.MaxLifetime {
+		return fmt.Errorf("%w: --service-lifetime %v, want 10s to %v", ErrConfig, c.RecordLifetime, nodes.MaxLifetime)
 	}
 	if c.ServiceMiB < 16 {
 		return fmt.Errorf("%w: --service-mib %d, want at least 16", ErrConfig, c.ServiceMiB)

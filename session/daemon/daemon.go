@@ -167,6 +167,22 @@ func (d *Daemon) Multiaddrs() []string { return d.link.multiaddrs() }
 // PeerID returns the id of the link key, "Qm...".
 func (d *Daemon) PeerID() string { return d.link.host.ID().String() }
 
+// NodeID returns the ID of a service node, empty if the node is none.
+func (d *Daemon) NodeID() string {
+	if d.service == nil {
+		return ""
+	}
+	return d.service.id.String()
+}
+
+// MetricsAddr returns the loopback address of the metrics, empty if there is none.
+func (d *Daemon) MetricsAddr() string {
+	if d.service == nil || d.service.metrics == nil {
+		return ""
+	}
+	return d.service.metrics.addr
+}
+
 // SessionID returns the identity's Session ID, empty until there is one.
 func (d *Daemon) SessionID() string {
 	i, err := d.messenger.Identity()

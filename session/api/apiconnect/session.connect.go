@@ -38,6 +38,8 @@ const (
 	MessageServiceName = "pars.session.v1.MessageService"
 	// SpaceServiceName is the fully-qualified name of the SpaceService service.
 	SpaceServiceName = "pars.session.v1.SpaceService"
+	// ServiceNodeServiceName is the fully-qualified name of the ServiceNodeService service.
+	ServiceNodeServiceName = "pars.session.v1.ServiceNodeService"
 )
 
 // These constants are the fully-qualified names of the RPCs defined in this package. They're
@@ -119,6 +121,12 @@ const (
 	SpaceServiceGetNoteProcedure = "/pars.session.v1.SpaceService/GetNote"
 	// SpaceServiceSetNoteProcedure is the fully-qualified name of the SpaceService's SetNote RPC.
 	SpaceServiceSetNoteProcedure = "/pars.session.v1.SpaceService/SetNote"
+	// ServiceNodeServiceListServiceNodesProcedure is the fully-qualified name of the
+	// ServiceNodeService's ListServiceNodes RPC.
+	ServiceNodeServiceListServiceNodesProcedure = "/pars.session.v1.ServiceNodeService/ListServiceNodes"
+	// ServiceNodeServiceLeaveServiceProcedure is the fully-qualified name of the ServiceNodeService's
+	// LeaveService RPC.
+	ServiceNodeServiceLeaveServiceProcedure = "/pars.session.v1.ServiceNodeService/LeaveService"
 )
 
 // NodeServiceClient is a client for the pars.session.v1.NodeService service.
@@ -1113,4 +1121,106 @@ func (UnimplementedSpaceServiceHandler) GetNote(context.Context, *connect.Reques
 
 func (UnimplementedSpaceServiceHandler) SetNote(context.Context, *connect.Request[api.SetNoteRequest]) (*connect.Response[api.SetNoteResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.SpaceService.SetNote is not implemented"))
+}
+
+// ServiceNodeServiceClient is a client for the pars.session.v1.ServiceNodeService service.
+type ServiceNodeServiceClient interface {
+	// ListServiceNodes lists those that this node knows, by their signed records.
+	ListServiceNodes(context.Context, *connect.Request[api.ListServiceNodesRequest]) (*connect.Response[api.ListServiceNodesResponse], error)
+	// LeaveService takes this node out of everybody's placement and hands over what
+	// it stores. It may take minutes; stop the daemon once nothing is left.
+	LeaveService(context.Context, *connect.Request[api.LeaveServiceRequest]) (*connect.Response[api.LeaveServiceResponse], error)
+}
+
+// NewServiceNodeServiceClient constructs a client for the pars.session.v1.ServiceNodeService
+// service. By default, it uses the Connect protocol with the binary Protobuf Codec, asks for
+// gzipped responses, and sends uncompressed requests. To use the gRPC or gRPC-Web protocols, supply
+// the connect.WithGRPC() or connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewServiceNodeServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) ServiceNodeServiceClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	serviceNodeServiceMethods := api.File_session_api_session_proto.Services().ByName("ServiceNodeService").Methods()
+	return &serviceNodeServiceClient{
+		listServiceNodes: connect.NewClient[api.ListServiceNodesRequest, api.ListServiceNodesResponse](
+			httpClient,
+			baseURL+ServiceNodeServiceListServiceNodesProcedure,
+			connect.WithSchema(serviceNodeServiceMethods.ByName("ListServiceNodes")),
+			connect.WithClientOptions(opts...),
+		),
+		leaveService: connect.NewClient[api.LeaveServiceRequest, api.LeaveServiceResponse](
+			httpClient,
+			baseURL+ServiceNodeServiceLeaveServiceProcedure,
+			connect.WithSchema(serviceNodeServiceMethods.ByName("LeaveService")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// serviceNodeServiceClient implements ServiceNodeServiceClient.
+type serviceNodeServiceClient struct {
+	listServiceNodes *connect.Client[api.ListServiceNodesRequest, api.ListServiceNodesResponse]
+	leaveService     *connect.Client[api.LeaveServiceRequest, api.LeaveServiceResponse]
+}
+
+// ListServiceNodes calls pars.session.v1.ServiceNodeService.ListServiceNodes.
+func (c *serviceNodeServiceClient) ListServiceNodes(ctx context.Context, req *connect.Request[api.ListServiceNodesRequest]) (*connect.Response[api.ListServiceNodesResponse], error) {
+	return c.listServiceNodes.CallUnary(ctx, req)
+}
+
+// LeaveService calls pars.session.v1.ServiceNodeService.LeaveService.
+func (c *serviceNodeServiceClient) LeaveService(ctx context.Context, req *connect.Request[api.LeaveServiceRequest]) (*connect.Response[api.LeaveServiceResponse], error) {
+	return c.leaveService.CallUnary(ctx, req)
+}
+
+// ServiceNodeServiceHandler is an implementation of the pars.session.v1.ServiceNodeService service.
+type ServiceNodeServiceHandler interface {
+	// ListServiceNodes lists those that this node knows, by their signed records.
+	ListServiceNodes(context.Context, *connect.Request[api.ListServiceNodesRequest]) (*connect.Response[api.ListServiceNodesResponse], error)
+	// LeaveService takes this node out of everybody's placement and hands over what
+	// it stores. It may take minutes; stop the daemon once nothing is left.
+	LeaveService(context.Context, *connect.Request[api.LeaveServiceRequest]) (*connect.Response[api.LeaveServiceResponse], error)
+}
+
+// NewServiceNodeServiceHandler builds an HTTP handler from the service implementation. It returns
+// the path on which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewServiceNodeServiceHandler(svc ServiceNodeServiceHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	serviceNodeServiceMethods := api.File_session_api_session_proto.Services().ByName("ServiceNodeService").Methods()
+	serviceNodeServiceListServiceNodesHandler := connect.NewUnaryHandler(
+		ServiceNodeServiceListServiceNodesProcedure,
+		svc.ListServiceNodes,
+		connect.WithSchema(serviceNodeServiceMethods.ByName("ListServiceNodes")),
+		connect.WithHandlerOptions(opts...),
+	)
+	serviceNodeServiceLeaveServiceHandler := connect.NewUnaryHandler(
+		ServiceNodeServiceLeaveServiceProcedure,
+		svc.LeaveService,
+		connect.WithSchema(serviceNodeServiceMethods.ByName("LeaveService")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/pars.session.v1.ServiceNodeService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case ServiceNodeServiceListServiceNodesProcedure:
+			serviceNodeServiceListServiceNodesHandler.ServeHTTP(w, r)
+		case ServiceNodeServiceLeaveServiceProcedure:
+			serviceNodeServiceLeaveServiceHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedServiceNodeServiceHandler returns CodeUnimplemented from all methods.
+type UnimplementedServiceNodeServiceHandler struct{}
+
+func (UnimplementedServiceNodeServiceHandler) ListServiceNodes(context.Context, *connect.Request[api.ListServiceNodesRequest]) (*connect.Response[api.ListServiceNodesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.ServiceNodeService.ListServiceNodes is not implemented"))
+}
+
+func (UnimplementedServiceNodeServiceHandler) LeaveService(context.Context, *connect.Request[api.LeaveServiceRequest]) (*connect.Response[api.LeaveServiceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.ServiceNodeService.LeaveService is not implemented"))
 }

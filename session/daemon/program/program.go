@@ -196,6 +196,8 @@ type ready struct {
 	API        string   `json:"api"`
 	HTTP       string   `json:"http,omitempty"`
 	SessionID  string   `json:"session_id,omitempty"`
+	NodeID     string   `json:"node_id,omitempty"` // of a service node
+	Metrics    string   `json:"metrics,omitempty"`
 	Protected  bool     `json:"protected"`
 	PID        int      `json:"pid"`
 }
@@ -204,7 +206,7 @@ func banner(sys System, s settings, d *daemon.Daemon) error {
 	if s.json {
 		return json.NewEncoder(sys.Stdout).Encode(ready{
 			Version: 1, Network: s.network, PeerID: d.PeerID(), Multiaddrs: d.Multiaddrs(), DataDir: d.DataDir(),
-			API: d.APISocket(), HTTP: d.HTTPAddr(), SessionID: d.SessionID(), Protected: d.Protected(), PID: os.Getpid(),
+			API: d.APISocket(), HTTP: d.HTTPAddr(), SessionID: d.SessionID(), NodeID: d.NodeID(), Metrics: d.MetricsAddr(), Protected: d.Protected(), PID: os.Getpid(),
 		})
 	}
 	var lines [][2]string
@@ -214,6 +216,12 @@ func banner(sys System, s settings, d *daemon.Daemon) error {
 	lines = append(lines, [2]string{"data folder", d.DataDir()}, [2]string{"API", d.APISocket()})
 	if d.HTTPAddr() != "" {
 		lines = append(lines, [2]string{"API", "http://" + d.HTTPAddr() + ", token in " + d.TokenFile()})
+	}
+	if d.NodeID() != "" {
+		lines = append(lines, [2]string{"service node", d.NodeID()})
+	}
+	if d.MetricsAddr() != "" {
+		lines = append(lines, [2]string{"metrics", "http://" + d.MetricsAddr() + "/metrics"})
 	}
 	if id := d.SessionID(); id != "" {
 		lines = append(lines, [2]string{"session id", id})

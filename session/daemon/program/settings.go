@@ -105,7 +105,7 @@ func (s *settings) addTo(f *pflag.FlagSet) {
 	f.BoolVar(&s.persistentKey, "persistent-node-key", false, "keep the peer id over restarts, for nodes that others bootstrap from")
 	f.BoolVar(&s.service, "service", false, "store sealed messages and pass onions on for others; keeps the peer id over restarts")
 	f.IntVar(&s.serviceMiB, "service-mib", 4096, "how many MiB of others' messages a service node keeps")
-	f.DurationVar(&s.serviceLifetime, "service-lifetime", nodes.Lifetime, "how long a service node that fell silent is still believed to be there, 1m to 168h")
+	f.DurationVar(&s.serviceLifetime, "service-lifetime", nodes.Lifetime, "how long a service node that fell silent is still believed to be there, 10s to 168h")
 	f.StringArrayVar(&s.announce, "announce", nil, "multiaddr under which others reach this node, such as /dns4/node.example/tcp/9000, repeatable")
 	f.StringVar(&s.metrics, "metrics", "", "serve a service node's Prometheus metrics on this loopback address; off when empty")
 	f.BoolVar(&s.direct, "direct", false, "ask service nodes without the onion: faster, and each of them sees this machine's address beside the mailboxes it writes to and reads")
