@@ -12,6 +12,7 @@ import (
 
 	"github.com/pars-network/pars/crypto/sign"
 	"github.com/pars-network/pars/internal/simnet"
+	"github.com/pars-network/pars/internal/testutil"
 	"github.com/pars-network/pars/params"
 	"github.com/pars-network/pars/session/nodes"
 	"github.com/pars-network/pars/session/transport"
@@ -303,12 +304,15 @@ func TestNetworkOfServiceNodes(t *testing.T) {
 			}
 		}
 
-		// Half an hour of writing.
-		const messages = 240
-		for n := range uint64(messages) {
+		// Twelve minutes of writing, half an hour of them in make test-full.
+		minutes, messages := 12, uint64(96)
+		if testutil.Full() {
+			minutes, messages = 30, 240
+		}
+		for n := range messages {
 			from := people[w.rand.IntN(len(people))]
 			to := people[w.rand.IntN(len(people))]
-			w.write(time.Duration(w.rand.Int64N(int64(30*time.Minute))), from, to, n)
+			w.write(time.Duration(w.rand.Int64N(int64(minutes)*int64(time.Minute))), from, to, n)
 		}
 		honest := func() (out []*simNode) {
 			for _, n := range w.nodes[3:] { // bootstrap nodes stay
@@ -318,7 +322,7 @@ func TestNetworkOfServiceNodes(t *testing.T) {
 			}
 			return out
 		}
-		for minute := range 30 {
+		for minute := range minutes {
 			switch minute % 6 {
 			case 0: // one vanishes for good, and a new one comes
 				up := honest()
@@ -378,7 +382,7 @@ func TestNetworkOfServiceNodes(t *testing.T) {
 			p.mu.Unlock()
 		}
 		t.Logf("%d messages stored, %d reported as failed, %d nodes in all, %v simulated", stored, failed, len(w.nodes), net.Elapsed())
-		if stored+failed != messages+10 || stored < messages*9/10 {
+		if stored+failed != int(messages)+10 || stored < int(messages)*9/10 {
 			t.Errorf("%d stored and %d failed of %d, want all accounted for and most stored", stored, failed, messages+10)
 		}
 	})
