@@ -22,20 +22,6 @@ var (
 	ErrDestination = errors.New("onion: the node can't be asked")
 )
 
-type avoidKey struct{}
-
-// Avoid returns a context with which no path has one of ids in its middle, as
-// long as there are others: the other replicas of what is asked for, which would
-// learn that their neighbour is asked, and by which guard.
-func Avoid(ctx context.Context, ids ...nodes.ID) context.Context {
-	return context.WithValue(ctx, avoidKey{}, slices.Clone(ids))
-}
-
-func avoided(ctx context.Context) []nodes.ID {
-	ids, _ := ctx.Value(avoidKey{}).([]nodes.ID)
-	return ids
-}
-
 // chooser finds paths.
 type chooser struct {
 	directory Directory
@@ -58,7 +44,8 @@ func (c *chooser) candidates() []*nodes.Record {
 	return slices.DeleteFunc(slices.Clone(c.directory.With(nodes.Relay)), func(r *nodes.Record) bool { return !now.Before(r.OnionExpires()) })
 }
 
-// path chooses guard and middle for a way to a node. tried are nodes that were in
+// path chooses guard and middle for a way to a node. The middle is none of
+// nodes.Avoided, as long as there are others. tried are nodes that were in
 // the middle before.
 func (c *chooser) path(ctx context.Context, to nodes.ID, tried []nodes.ID) ([3]*nodes.Record, error) {
 	last, ok := c.usable(to)
@@ -74,7 +61,7 @@ func (c *chooser) path(ctx context.Context, to nodes.ID, tried []nodes.ID) ([3]*
 	// the least important first; that the three differ never does.
 	ends := []string{}
 	ends = append(append(ends, groups(first)...), groups(last)...)
-	avoid := avoided(ctx)
+	avoid := nodes.Avoided(ctx)
 	conditions := []func(*nodes.Record) bool{
 		func(r *nodes.Record) bool { return r.ID() != first.ID() && r.ID() != to },
 		func(r *nodes.Record) bool { return !slices.Contains(avoid, r.ID()) },

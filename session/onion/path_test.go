@@ -75,7 +75,7 @@ func TestPathsAreThreeOfDifferentOperators(t *testing.T) {
 		c := newChooser(t, d, rapid.Byte().Draw(r, "seed"))
 		to := records[rapid.IntRange(0, 19).Draw(r, "to")]
 		avoid := records[rapid.IntRange(0, 19).Draw(r, "avoid")]
-		path, err := c.path(Avoid(t.Context(), avoid.ID()), to.ID(), nil)
+		path, err := c.path(nodes.Avoid(t.Context(), avoid.ID()), to.ID(), nil)
 		if err != nil {
 			r.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestPathsAmongFew(t *testing.T) {
 			}
 		}
 		c.health.failed(others[0], noon)
-		path, err := c.path(Avoid(t.Context(), others...), to.ID(), others)
+		path, err := c.path(nodes.Avoid(t.Context(), others...), to.ID(), others)
 		if err != nil || path[0] == path[1] || path[1] == path[2] || path[0] == path[2] {
 			t.Errorf("path %v, %v", path, err)
 		}

@@ -34,6 +34,7 @@ func (c *Client) GetBundle(ctx context.Context, slot identity.Slot) ([][]byte, e
 		values [][]byte
 		err    error
 	}
+	ctx = apart(ctx, m.Current(Key(slot)))
 	values := make(chan got, len(to))
 	for _, r := range to {
 		c.work.Go(func() {

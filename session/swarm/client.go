@@ -185,10 +185,21 @@ func (r *result) failure() error {
 // The calls go on when the caller stops listening, until the client is closed.
 func (c *Client) all(to []*nodes.Record, f func(ctx context.Context, node nodes.ID) result) <-chan result {
 	out := make(chan result, len(to))
+	ctx := apart(c.ctx, to)
 	for _, r := range to {
-		c.work.Go(func() { out <- f(c.ctx, r.ID()) })
+		c.work.Go(func() { out <- f(ctx, r.ID()) })
 	}
 	return out
+}
+
+// apart asks the caller, if it goes over other nodes, not to ask one replica
+// through another: that one would learn more than its own share.
+func apart(ctx context.Context, replicas []*nodes.Record) context.Context {
+	ids := make([]nodes.ID, len(replicas))
+	for i, r := range replicas {
+		ids[i] = r.ID()
+	}
+	return nodes.Avoid(ctx, ids...)
 }
 
 // pause waits before an attempt, and returns false if ctx ended.

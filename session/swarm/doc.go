@@ -10,7 +10,7 @@
 // A service node sees a mailbox, sizes from a list of four, and the hour after
 // which it may forget an envelope; the owner of a mailbox proves it with a key
 // that was made for that mailbox. It sees no Session ID, no plaintext and nothing of who
-// wrote. docs/metadata.md has the table, and a test for each of its rows.
+// wrote. docs/security/swarm.md has the table, and a test for each of its rows.
 //
 // The normative text is spec/swarm.md, its vectors are spec/vectors/swarm.json.
 package swarm

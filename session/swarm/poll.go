@@ -38,7 +38,7 @@ func (c *Client) Poll(ctx context.Context, key *sign.PrivateKey, cursor Cursor, 
 	plan := c.choose(mailbox, current, holders, now)
 	wait = min(max(wait, 0), MaxWait)
 
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := context.WithCancel(apart(ctx, current))
 	defer cancel()
 	pages := make(chan page, len(holders))
 	start := func(r *nodes.Record, wait time.Duration) {
