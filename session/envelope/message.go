@@ -25,6 +25,12 @@ const (
 	// one-time prekey that it named is gone. Its body is the newest bundle of who
 	// asks, or empty.
 	SetUpAgain Kind = 3
+	// Several carries other messages, or none, in one envelope.
+	Several Kind = 4
+	// Copy tells an own device what another own device sent, and to whom.
+	Copy Kind = 5
+	// NewBundle carries the sender's newest bundle.
+	NewBundle Kind = 6
 
 	// The kinds from 16 to 31 are what people say and do in a conversation;
 	// package content reads and writes their bodies (spec/content.md).
@@ -49,7 +55,7 @@ const (
 
 // kindNames are the names of the kinds.
 var kindNames = map[Kind]string{
-	Text: "text", Delivered: "delivered", SetUpAgain: "set-up-again", Post: "post", Reaction: "reaction", Edit: "edit",
+	Text: "text", Delivered: "delivered", SetUpAgain: "set-up-again", Several: "several", Copy: "copy", NewBundle: "new-bundle", Post: "post", Reaction: "reaction", Edit: "edit",
 	Delete: "delete", Read: "read", Typing: "typing", Timer: "timer", Group: "group",
 }
 
