@@ -377,3 +377,22 @@ func (s *Service) letIn(i *Invitation, g *Group) (*Group, error) {
 	delete(s.invites, i.Space)
 	return g, nil
 }
+
+// FindInvitation returns the invitation to a group with an id, the beginning of an id (8
+// digits or more), or a title.
+func (s *Service) FindInvitation(which string) (Invitation, error) {
+	var found []Invitation
+	for _, i := range s.Invitations() {
+		if i.Title == which || len(which) >= 8 && strings.HasPrefix(i.Space.String(), strings.ToLower(which)) {
+			found = append(found, i)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Invitation{}, ErrInvited
+	case 1:
+		return found[0], nil
+	default:
+		return Invitation{}, ErrTwoGroups
+	}
+}
