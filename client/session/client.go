@@ -39,6 +39,9 @@ type Client struct {
 	Contacts apiconnect.ContactServiceClient
 	Messages apiconnect.MessageServiceClient
 	Spaces   apiconnect.SpaceServiceClient
+	Groups   apiconnect.GroupServiceClient
+	// Conversations are texts with what was said about them since.
+	Conversations apiconnect.ConversationServiceClient
 
 	address string
 	http    *http.Client
@@ -78,6 +81,8 @@ func Dial(cfg Config) (*Client, error) {
 	c.Contacts = apiconnect.NewContactServiceClient(c.http, base, opts)
 	c.Messages = apiconnect.NewMessageServiceClient(c.http, base, opts)
 	c.Spaces = apiconnect.NewSpaceServiceClient(c.http, base, opts)
+	c.Groups = apiconnect.NewGroupServiceClient(c.http, base, opts)
+	c.Conversations = apiconnect.NewConversationServiceClient(c.http, base, opts)
 	return c, nil
 }
 
