@@ -24,6 +24,7 @@ type Daemon struct {
 	store     *store.Store
 	messenger *messenger.Messenger
 	spaces    *spaces
+	groups    *groups
 	link      *link
 	directory *nodes.Directory
 	exchange  *nodes.Host
@@ -80,11 +81,16 @@ func (d *Daemon) start(ctx context.Context) error {
 	if err := d.startNodes(ctx); err != nil {
 		return errors.Join(err, d.spaces.close(), d.link.close())
 	}
+	d.groups = newGroups(d)
+	if err = d.groups.load(); err != nil {
+		return errors.Join(err, d.closeNodes(), d.spaces.close(), d.link.close())
+	}
 	if d.server, err = newServer(ctx, d.cfg, d.handler()); err != nil {
 		return errors.Join(err, d.closeNodes(), d.spaces.close(), d.link.close())
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
 	d.work.Go(func() { d.spaces.run(ctx) })
+	d.work.Go(func() { d.groups.run(ctx) })
 	d.work.Go(func() { d.messenger.Run(ctx, d.link) })
 	d.work.Go(func() { d.link.bootstrap.Run(ctx) })
 	d.work.Go(func() { d.exchange.Run(ctx) })

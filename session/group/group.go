@@ -335,3 +335,6 @@ func (g *Group) Invite(ctx context.Context, account identity.ID, role Role) erro
 	}
 	return g.cfg.Pairwise.SendPairwise(ctx, account, raw)
 }
+
+// Rules are those of the group's space.
+func (g *Group) Rules() dag.Rules { return rulesOf(g.own.Rules.Seed) }

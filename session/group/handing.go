@@ -22,10 +22,10 @@ type Pairwise interface {
 }
 
 // MaxPairwise bounds what goes through a ratchet, in bytes.
-const MaxPairwise = 40 << 10
+const MaxPairwise = 32 << 10
 
 // rosterPart is how many bytes of a roster go into one pairwise message.
-const rosterPart = 32 << 10
+const rosterPart = 28 << 10
 
 // maxRosterParts bounds the parts of a roster.
 const maxRosterParts = (maxRoster + rosterPart - 1) / rosterPart
@@ -330,28 +330,55 @@ func (g *Group) handOver(ctx context.Context, num uint64, h *handingRecord) erro
 	if err != nil {
 		return err
 	}
-	for n := 0; opened && len(h.To) > 0; n++ {
-		if n == handBatch {
-			n = 0
+	// Who can't be reached must not keep others from being told.
+	var unreached [][32]byte
+	var failed error
+	for n := 1; opened && len(h.To) > 0; n++ {
+		to := identity.ID(h.To[0])
+		err := ctx.Err()
+		if i := invitedIndex(h.Roster, to); err == nil && i >= 0 {
+			err = g.sendRoster(ctx, to, e.ID.Vertex, uint32(h.Roster[i].Role), roster)
+		}
+		if err == nil {
+			err = g.cfg.Pairwise.SendPairwise(ctx, to, raw)
+		}
+		if err != nil {
+			unreached, failed = append(unreached, h.To[0]), err
+		}
+		h.To = h.To[1:]
+		if n%handBatch == 0 {
+			rest := h.To
+			h.To = append(slices.Clone(unreached), rest...)
 			if err := g.handed(num, h); err != nil {
 				return err
 			}
+			h.To = rest
 		}
-		to := identity.ID(h.To[0])
-		if i := invitedIndex(h.Roster, to); i >= 0 {
-			if err := g.sendRoster(ctx, to, e.ID.Vertex, uint32(h.Roster[i].Role), roster); err != nil {
-				return errors.Join(err, g.handed(num, h))
-			}
-		}
-		if err := g.cfg.Pairwise.SendPairwise(ctx, to, raw); err != nil {
-			return errors.Join(err, g.handed(num, h))
-		}
-		h.To = h.To[1:]
+	}
+	if len(unreached) > 0 {
+		h.To = unreached
+		g.cfg.Log.Warn("some members could not be given an epoch's secret; it is tried again", "members", len(unreached), "error", failed)
+		return g.handed(num, h)
 	}
 	// An epoch that was never opened, because of a crash, is for nobody.
 	h.To = nil
 	clear(h.Secret)
 	return g.handed(num, h)
+}
+
+// Waiting are the members who have not been given the secret of an epoch yet: what is written in it they
+// can't read.
+func (g *Group) Waiting() []identity.ID {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var out []identity.ID
+	for _, h := range g.handing {
+		for _, a := range h.To {
+			out = append(out, a)
+		}
+	}
+	slices.SortFunc(out, identity.ID.Compare)
+	return slices.Compact(out)
 }
 
 // handed notes who still has to get a secret, and forgets it when nobody has.
@@ -370,6 +397,9 @@ func (g *Group) handed(num uint64, h *handingRecord) error {
 
 // mail puts our own vertices into the mailboxes of those who can read them.
 func (g *Group) mail(ctx context.Context) error {
+	if g.cfg.Mail == nil {
+		return nil
+	}
 	for e, err := range g.unmailed() {
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package group
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -48,7 +49,7 @@ type Mail interface {
 	PutEnvelope(ctx context.Context, envelope []byte) error
 }
 
-// Config is what a [Service] needs. All but Now, Rand and Log are required.
+// Config is what a [Service] needs. All but Mail, Now, Rand and Log are required.
 type Config struct {
 	Store Store
 	Graph *dag.Store
@@ -56,7 +57,9 @@ type Config struct {
 	Me       identity.ID
 	Device   identity.DeviceID
 	Pairwise Pairwise
-	Mail     Mail
+	// Mail is where vertices are put for others; without one they travel by
+	// reconciliation alone.
+	Mail Mail
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Rand is where keys come from; nil means crypto/rand.
@@ -196,6 +199,23 @@ func (s *Service) Group(space dag.Space) *Group {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.groups[space]
+}
+
+// Advance reads what has come for all groups, lets in who has accepted, and sends what is to be
+// sent. What goes wrong with one group does not keep the others from going on.
+func (s *Service) Advance(ctx context.Context) error {
+	var errs []error
+	for _, g := range s.Groups() {
+		if err := g.Advance(ctx); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if _, err := g.Admit(ctx); err != nil && !errors.Is(err, ErrRight) && !errors.Is(err, ErrNotMember) {
+			errs = append(errs, err)
+		}
+		errs = append(errs, g.Flush(ctx))
+	}
+	return errors.Join(errs...)
 }
 
 // Find returns the group with an id, the beginning of an id (8 digits or more), or a
@@ -356,4 +376,23 @@ func (s *Service) letIn(i *Invitation, g *Group) (*Group, error) {
 	s.groups[i.Space] = g
 	delete(s.invites, i.Space)
 	return g, nil
+}
+
+// FindInvitation returns the invitation to a group with an id, the beginning of an id (8
+// digits or more), or a title.
+func (s *Service) FindInvitation(which string) (Invitation, error) {
+	var found []Invitation
+	for _, i := range s.Invitations() {
+		if i.Title == which || len(which) >= 8 && strings.HasPrefix(i.Space.String(), strings.ToLower(which)) {
+			found = append(found, i)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return Invitation{}, ErrInvited
+	case 1:
+		return found[0], nil
+	default:
+		return Invitation{}, ErrTwoGroups
+	}
 }

@@ -83,6 +83,9 @@ func (ch *change) content(p pair, msg envelope.Message, own bool) (keep bool, er
 	if msg.Kind == envelope.Typing {
 		return false, nil // it means nothing later
 	}
+	if own && msg.Kind == envelope.Group {
+		return true, nil // what another device of ours hands to others is not for the log
+	}
 	seq, err := ch.seqOf(own, p.account, msg.ID)
 	if err != nil || seq != 0 {
 		return true, err
@@ -109,15 +112,46 @@ func (ch *change) appendEvent(peer, author identity.ID, device identity.DeviceID
 		return entry{}, err
 	}
 	e := entry{peer, ch.nextSeq}
-	err = put(&ch.b, kindEvent, peer[:], e.seq, eventRecord{Version: recordVersion, Author: author, Device: device, Message: raw})
+	err = put(&ch.b, eventKind(msg.Kind), peer[:], e.seq, eventRecord{Version: recordVersion, Author: author, Device: device, Message: raw})
 	ch.index(e, own, msg.ID)
 	return e, err
+}
+
+// eventKind is where an event stands. What hands keys of a group over is kept where
+// it can be erased, until everybody has it.
+func eventKind(k envelope.Kind) store.Kind {
+	if k == envelope.Group {
+		return kindHanded
+	}
+	return kindEvent
+}
+
+// eraseHanded erases keys that all devices they were for have confirmed.
+func (ch *change) eraseHanded(n copyName, peer []byte) error {
+	waiting := false
+	err := ch.m.cfg.Store.Scan(kindCopy, nil, 0, func(r store.Record) bool {
+		p, ok := pairOf(r.Name)
+		if !ok || r.Num != n.seq {
+			return true
+		}
+		c, touched := ch.copies[copyName{p, n.seq}]
+		waiting = !touched || c != nil
+		return !waiting
+	})
+	if err != nil || waiting {
+		return err
+	}
+	ch.b.Delete(kindHanded, peer, n.seq)
+	return nil
 }
 
 // eventMessage returns an event of the log as it was said.
 func (m *Messenger) eventMessage(e entry) (msg envelope.Message, ok bool, err error) {
 	var r eventRecord
-	if ok, err = load(m.cfg.Store, kindEvent, e.peer[:], e.seq, &r); err != nil || !ok {
+	if ok, err = load(m.cfg.Store, kindEvent, e.peer[:], e.seq, &r); err == nil && !ok {
+		ok, err = load(m.cfg.Store, kindHanded, e.peer[:], e.seq, &r)
+	}
+	if err != nil || !ok {
 		return msg, false, err
 	}
 	msg, err = envelope.ParseMessage(r.Message)

@@ -115,6 +115,9 @@ func (ch *change) confirmed(p pair, ids []envelope.MessageID) error {
 			}
 		}
 		ch.copies[n] = nil
+		if err := ch.eraseHanded(n, r.Peer[:]); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -11,8 +11,7 @@ import (
 func (ch *change) handle(p pair, msg envelope.Message) (stored []envelope.MessageID, err error) {
 	parts, err := msg.Several()
 	if err != nil {
-		ch.m.cfg.Logger.Warn("a message that can't be read", "error", err)
-		return nil, nil
+		return nil, ch.unreadable(msg, err)
 	}
 	me := ch.m.account.ID()
 	for _, part := range append(parts, msg) { // the outer one too: its conversation counts
@@ -41,7 +40,7 @@ func (ch *change) handleOne(p pair, msg envelope.Message) (keep bool, err error)
 	case msg.Kind == envelope.Delivered:
 		ids, err := msg.Delivered()
 		if err != nil {
-			return false, nil
+			return false, ch.unreadable(msg, err)
 		}
 		return false, ch.confirmed(p, ids)
 	case msg.Kind == envelope.NewBundle && !own:
@@ -58,6 +57,13 @@ func (ch *change) handleOne(p pair, msg envelope.Message) (keep bool, err error)
 	}
 }
 
+// unreadable logs a message whose sender's program is broken or newer than this
+// one. The envelope's other effects stand.
+func (ch *change) unreadable(msg envelope.Message, err error) error {
+	ch.m.cfg.Logger.Warn("a message that can't be read", "kind", msg.Kind, "error", err)
+	return nil
+}
+
 // newBundle takes over a contact's newer bundle.
 func (ch *change) newBundle(p pair, msg envelope.Message) error {
 	c, err := ch.contact(p.account)
@@ -65,8 +71,14 @@ func (ch *change) newBundle(p pair, msg envelope.Message) error {
 		return err
 	}
 	bundle, err := msg.Bundle()
-	if err != nil || bundle.ID() != p.account || bundle.Check(ch.now) != nil {
-		return nil // the old one is as good as before
+	if err == nil {
+		err = bundle.Check(ch.now)
+	}
+	if err != nil {
+		return ch.unreadable(msg, err) // the old one is as good as before
+	}
+	if bundle.ID() != p.account {
+		return nil
 	}
 	c.learn(bundle)
 	ch.touch(c)
@@ -76,8 +88,10 @@ func (ch *change) newBundle(p pair, msg envelope.Message) error {
 // handleCopy takes what another device of ours has sent to a contact.
 func (ch *change) handleCopy(msg envelope.Message) (bool, error) {
 	peer, copied, err := msg.Copy()
-	if err != nil || copied.Conversation != envelope.ConversationOf(ch.m.account.ID(), peer) || peer == ch.m.account.ID() {
-		ch.m.cfg.Logger.Warn("a copy that can't be read")
+	if err != nil {
+		return false, ch.unreadable(msg, err)
+	}
+	if copied.Conversation != envelope.ConversationOf(ch.m.account.ID(), peer) || peer == ch.m.account.ID() {
 		return false, nil
 	}
 	if isContent(copied.Kind) {
@@ -90,7 +104,10 @@ func (ch *change) handleCopy(msg envelope.Message) (bool, error) {
 // of ours sent.
 func (ch *change) incoming(peer identity.ID, msg envelope.Message, sent bool) (bool, error) {
 	text, err := msg.Text()
-	if err != nil || len(text) == 0 || len(text) > MaxText {
+	if err != nil {
+		return false, ch.unreadable(msg, err)
+	}
+	if len(text) == 0 || len(text) > MaxText {
 		return false, nil
 	}
 	seq, err := ch.seqOf(sent, peer, msg.ID)

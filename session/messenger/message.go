@@ -98,7 +98,7 @@ func (m *Messenger) beginTo(to string) (*change, *contact, error) {
 		return nil, nil, ErrBlocked.With("%s", c.r.Name)
 	}
 	if c.r.Request {
-		return nil, nil, ErrNoContact.With("%s has written to you but is not accepted yet: parsctl contact add %s", c.r.Name, c.id)
+		return nil, nil, ErrNoContact.With("%s has written to you but is not accepted yet: parsctl contact accept %s", c.r.Name, c.id)
 	}
 	if n := m.queuedLocked(); n >= MaxQueued {
 		return nil, nil, ErrFull.With("%d messages wait to be stored by others", n)

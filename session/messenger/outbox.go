@@ -296,6 +296,9 @@ func (ch *change) note(n copyName, stored bool) error {
 	if err != nil || c == nil || c.Stored {
 		return err // confirmed or counted before
 	}
+	if !stored && ch.now.Before(fromMs(c.SealedMs).Add(envelope.DefaultTTL)) {
+		return nil // it was sealed once more since, which is still on its way
+	}
 	if !stored {
 		return ch.giveUp(n, c, "no node of the recipient took it within 14 days")
 	}

@@ -33,6 +33,7 @@ const (
 	kindRing     = store.Erasable | 0x02 // name: "ring"
 	kindPending  = store.Erasable | 0x03 // name: tag of our set-up
 	kindRatchet  = store.Erasable | 0x04 // name: Session ID and device; value: their conversations
+	kindHanded   = store.Erasable | 0x05 // as kindEvent, for keys of groups until they are confirmed
 )
 
 var (

@@ -2,6 +2,7 @@ package messenger
 
 import (
 	"slices"
+	"time"
 
 	"github.com/pars-network/pars/session/envelope"
 	"github.com/pars-network/pars/session/identity"
@@ -99,10 +100,38 @@ func (ch *change) answer(p pair, a *setup.Accepted, stored []envelope.MessageID,
 	} else if err := ch.out(p, raw, 0); err != nil {
 		return err
 	}
+	ch.limitDevices(p)
 	if err := ch.turn(p, ch.set(p).Add(state)); err != nil {
 		return err
 	}
 	return ch.retryUnknown()
+}
+
+// maxPairs bounds the devices of one account with which conversations are kept.
+const maxPairs = 2 * identity.MaxDevices
+
+// limitDevices makes room for a new device of an account: the one whose
+// conversation is the oldest goes.
+func (ch *change) limitDevices(p pair) {
+	if _, ok := ch.m.sets[p]; ok {
+		return
+	}
+	n := 0
+	var oldest pair
+	var began time.Time
+	for o, set := range ch.m.sets {
+		if o.account != p.account {
+			continue
+		}
+		n++
+		if active := set.Active(); active != nil && (began.IsZero() || active.Began().Before(began)) {
+			oldest, began = o, active.Began()
+		}
+	}
+	if n >= maxPairs {
+		ch.b.Delete(kindRatchet, oldest.name(), 0)
+		ch.forgotten = append(ch.forgotten, oldest)
+	}
 }
 
 // mayRequest bounds what a stranger may leave here: texts, and not too many.
@@ -228,7 +257,12 @@ func (ch *change) reply(w waitingSetup, reply *setup.Reply) error {
 	}
 	// Show at once that the answer came: only then does the other side turn to the
 	// new conversation, and is sure of us.
-	if active := ch.set(p).Active(); active.Transcript() == state.Transcript() && !active.Sent() {
+	// It is left to the last of several set-ups.
+	last, err := ch.isLast(p, w)
+	if err != nil {
+		return err
+	}
+	if active := ch.set(p).Active(); last && active.Transcript() == state.Transcript() && !active.Sent() {
 		hello, err := envelope.NewSeveral(ch.m.cfg.Rand, envelope.ConversationOf(ch.m.account.ID(), p.account), ch.now)
 		if err != nil {
 			return err
@@ -238,6 +272,12 @@ func (ch *change) reply(w waitingSetup, reply *setup.Reply) error {
 		}
 	}
 	return ch.retryUnknown()
+}
+
+// isLast reports whether no later set-up with a device waits for its answer.
+func (ch *change) isLast(p pair, w waitingSetup) (bool, error) {
+	all, err := ch.waitingSetups(p)
+	return !slices.ContainsFunc(all, func(o waitingSetup) bool { return o.record.CreatedMs > w.record.CreatedMs }), err
 }
 
 // setUpAgain makes a set-up anew, because its recipient asked for it.
