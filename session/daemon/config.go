@@ -58,6 +58,10 @@ type Config struct {
 	// PersistentNodeKey keeps the link key over restarts: for nodes that others
 	// know by their peer id.
 	PersistentNodeKey bool
+	// Direct asks service nodes over links of this node's own instead of onions:
+	// they, and who watches, then see its address beside the mailboxes that it
+	// reads and writes.
+	Direct bool
 	// Service makes the node one that stores and passes on for others. It keeps
 	// its link key over restarts.
 	Service bool

@@ -27,6 +27,7 @@ type Daemon struct {
 	link      *link
 	directory *nodes.Directory
 	exchange  *nodes.Host
+	mail      *mail
 	service   *service // nil unless the node is one
 	server    *server
 
@@ -84,7 +85,8 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
 	d.work.Go(func() { d.spaces.run(ctx) })
-	d.work.Go(func() { d.messenger.Run(ctx, d.link) })
+	d.work.Go(func() { d.messenger.Run(ctx, d.mail) })
+	d.work.Go(func() { d.mail.run(ctx) })
 	d.work.Go(func() { d.link.bootstrap.Run(ctx) })
 	d.work.Go(func() { d.exchange.Run(ctx) })
 	if d.service != nil {
@@ -111,8 +113,13 @@ func (d *Daemon) startNodes(ctx context.Context) (err error) {
 	d.exchange = nodes.Attach(d.link.host, d.directory, nodes.HostConfig{
 		Serve: d.cfg.persistentKey(), Links: d.link.control, Log: d.cfg.Logger,
 	})
+	if d.mail, err = newMail(d.cfg, d.link, d.store, d.messenger, d.directory); err != nil {
+		d.exchange.Close()
+		return err
+	}
 	if d.cfg.Service {
 		if d.service, err = newService(ctx, d.cfg, d.link, d.directory, d.exchange); err != nil {
+			d.mail.close()
 			d.exchange.Close()
 			return err
 		}
@@ -121,6 +128,7 @@ func (d *Daemon) startNodes(ctx context.Context) (err error) {
 }
 
 func (d *Daemon) closeNodes() (err error) {
+	d.mail.close()
 	if d.service != nil {
 		err = d.service.close()
 	}

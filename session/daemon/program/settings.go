@@ -24,7 +24,7 @@ type settings struct {
 	network, datadir, api, http, config string
 	listen, bootstrap                   []string
 	persistentKey                       bool
-	service                             bool
+	direct, service                     bool
 	serviceMiB                          int
 	serviceLifetime                     time.Duration
 	announce                            []string
@@ -43,6 +43,7 @@ type file struct {
 	API               *string   `toml:"api"`
 	HTTP              *string   `toml:"http"`
 	PersistentNodeKey *bool     `toml:"persistent-node-key"`
+	Direct            *bool     `toml:"direct"`
 	Service           *bool     `toml:"service"`
 	ServiceMiB        *int      `toml:"service-mib"`
 	ServiceLifetime   *duration `toml:"service-lifetime"`
@@ -75,7 +76,7 @@ func (d *duration) UnmarshalText(text []byte) error {
 func (s *settings) write(w io.Writer) error {
 	lifetime := duration(s.serviceLifetime)
 	f := file{
-		Service: &s.service, ServiceMiB: &s.serviceMiB, ServiceLifetime: &lifetime, Metrics: &s.metrics,
+		Direct: &s.direct, Service: &s.service, ServiceMiB: &s.serviceMiB, ServiceLifetime: &lifetime, Metrics: &s.metrics,
 		Network: &s.network, DataDir: &s.datadir, API: &s.api, HTTP: &s.http, PersistentNodeKey: &s.persistentKey,
 		PassphraseFile: &s.passphraseFile, JSON: &s.json, Log: logFile{Level: &s.logLevel, Format: &s.logFormat},
 	}
@@ -99,6 +100,7 @@ func (s *settings) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.api, "api", "", "path of the API's unix socket (default api.sock in the data folder)")
 	f.StringVar(&s.http, "http", "", "serve the API on this loopback address too, behind the token in api.token; off when empty")
 	f.BoolVar(&s.persistentKey, "persistent-node-key", false, "keep the peer id over restarts, for nodes that others bootstrap from")
+	f.BoolVar(&s.direct, "direct", false, "ask service nodes without onions: faster, and they see this node's address beside its mailboxes")
 	f.BoolVar(&s.service, "service", false, "store sealed messages and pass onions on for others; keeps the peer id over restarts")
 	f.IntVar(&s.serviceMiB, "service-mib", 4096, "how many MiB of others' messages a service node keeps")
 	f.DurationVar(&s.serviceLifetime, "service-lifetime", nodes.Lifetime, "how long a service node that fell silent is still believed to be there, 10s to 168h")
@@ -164,6 +166,7 @@ func (s *settings) fromFile(f *pflag.FlagSet) error {
 	take(f, "api", &s.api, c.API)
 	take(f, "http", &s.http, c.HTTP)
 	take(f, "persistent-node-key", &s.persistentKey, c.PersistentNodeKey)
+	take(f, "direct", &s.direct, c.Direct)
 	take(f, "service", &s.service, c.Service)
 	take(f, "service-mib", &s.serviceMiB, c.ServiceMiB)
 	take(f, "service-lifetime", &s.serviceLifetime, (*time.Duration)(c.ServiceLifetime))
@@ -195,7 +198,7 @@ func (s *settings) daemonConfig(logs io.Writer) (daemon.Config, error) {
 	}
 	return daemon.Config{
 		Network: network, DataDir: s.datadir, Listen: s.listen, Bootstrap: s.bootstrap,
-		Service: s.service, ServiceMiB: s.serviceMiB, RecordLifetime: s.serviceLifetime, Announce: s.announce, Metrics: s.metrics,
+		Direct: s.direct, Service: s.service, ServiceMiB: s.serviceMiB, RecordLifetime: s.serviceLifetime, Announce: s.announce, Metrics: s.metrics,
 		PersistentNodeKey: s.persistentKey, APISocket: s.api, HTTP: s.http, Logger: logger,
 	}, nil
 }
