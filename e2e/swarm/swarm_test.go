@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -301,7 +302,7 @@ func TestServiceNodes(t *testing.T) {
 	// The same over onions.
 	guards, err := onion.NewGuards(nil, rand.Reader, nil)
 	check(t, err)
-	client := onion.NewClient(onion.HostLinks(p.host, p.directory), onion.ClientConfig{Directory: p.directory, Guards: guards, Rand: rand.Reader})
+	client := onion.NewClient(onion.HostLinks(p.host, nil, p.directory), onion.ClientConfig{Directory: p.directory, Guards: guards, Rand: rand.Reader})
 	direct := p.client
 	p.client = swarm.NewClient(swarm.ClientConfig{Maps: p.maps, Caller: client, Sweep: time.Second})
 	defer p.client.Close()
@@ -312,6 +313,62 @@ func TestServiceNodes(t *testing.T) {
 	if out := parsctl(t, all[1], "node", "services", "--json"); strings.Count(out, `"store"`) != len(all) {
 		t.Errorf("node services lists %s, want %d nodes that store", out, len(all))
 	}
+}
+
+// Two people who are never online together write to each other: messages wait at
+// service nodes, and come over onions.
+func TestMessagesWaitAtServiceNodes(t *testing.T) {
+	all := []*node{start(t, t.TempDir())}
+	boot := all[0].Multiaddrs[0]
+	for range 4 {
+		all = append(all, start(t, t.TempDir(), "--bootstrap", boot))
+	}
+	light := func(dir string) *node {
+		n := &node{dir: dir}
+		n.Process = testutil.Start(t, testutil.Build(t, "sessiond"), "--network", "pars-dev", "--datadir", dir,
+			"--listen", "/ip4/127.0.0.1/tcp/0", "--bootstrap", boot, "--json", "--log.level", "debug")
+		n.JSON(patience, &n.ready)
+		return n
+	}
+	dirs := map[string]string{"alice": t.TempDir(), "bob": t.TempDir()}
+	cards := map[string]string{}
+	for name, dir := range dirs {
+		n := light(dir)
+		parsctl(t, n, "identity", "create", "--json")
+		cards[name] = filepath.Join(t.TempDir(), name+".card")
+		check(t, os.WriteFile(cards[name], []byte(parsctl(t, n, "contact", "card")), 0o600))
+		n.Terminate()
+	}
+	say := func(n *node, to, text string) {
+		t.Helper()
+		parsctl(t, n, "message", "send", "--to", to, text, "--json")
+		until(t, text+" is stored", func() bool {
+			return strings.Contains(parsctl(t, n, "message", "list", "--json"), `"state":"stored"`)
+		})
+	}
+	comes := func(n *node, text string) {
+		t.Helper()
+		until(t, text+" has come", func() bool {
+			list := parsctl(t, n, "message", "list", "--json")
+			return strings.Count(list, text) == 1 && strings.Contains(list, `"state":"received"`)
+		})
+	}
+	alice := light(dirs["alice"])
+	parsctl(t, alice, "contact", "add", "--name", "bob", cards["bob"])
+	say(alice, "bob", "salam from alice")
+	alice.Terminate()
+
+	bob := light(dirs["bob"])
+	parsctl(t, bob, "contact", "add", "--name", "alice", cards["alice"])
+	comes(bob, "salam from alice")
+	say(bob, "alice", "salam from bob")
+	bob.Kill()
+
+	alice = light(dirs["alice"])
+	comes(alice, "salam from bob")
+	until(t, "the first message is known to be delivered", func() bool {
+		return strings.Contains(parsctl(t, alice, "message", "list", "--json"), `"state":"delivered"`)
+	})
 }
 
 // The address that a person announces is checked when it is typed.

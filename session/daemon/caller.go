@@ -13,7 +13,7 @@ import (
 )
 
 // kindGuards are the nodes by which this node enters the onion: one record.
-const kindGuards store.Kind = 0x31
+const kindGuards store.Kind = 0x32
 
 // guardKeeper keeps guards in the store, an [onion.GuardKeeper].
 type guardKeeper struct{ store *store.Store }

@@ -29,6 +29,7 @@ type Daemon struct {
 	directory *nodes.Directory
 	exchange  *nodes.Host
 	caller    *caller
+	mail      *mail
 	service   *service // nil unless the node is one
 	server    *server
 
@@ -91,7 +92,8 @@ func (d *Daemon) start(ctx context.Context) error {
 	ctx, d.cancel = context.WithCancel(ctx)
 	d.work.Go(func() { d.spaces.run(ctx) })
 	d.work.Go(func() { d.groups.run(ctx) })
-	d.work.Go(func() { d.messenger.Run(ctx, d.link) })
+	d.work.Go(func() { d.messenger.Run(ctx, d.mail) })
+	d.work.Go(func() { d.mail.run(ctx) })
 	d.work.Go(func() { d.link.bootstrap.Run(ctx) })
 	d.work.Go(func() { d.exchange.Run(ctx) })
 	d.work.Go(func() { d.caller.run(ctx) })
@@ -123,8 +125,10 @@ func (d *Daemon) startNodes(ctx context.Context) (err error) {
 		d.exchange.Close()
 		return err
 	}
+	d.mail = newMail(d.cfg, d.link, d.store, d.messenger, d.directory, d.caller)
 	if d.cfg.Service {
 		if d.service, err = newService(ctx, d.cfg, d.link, d.directory, d.exchange); err != nil {
+			d.mail.close()
 			d.exchange.Close()
 			return err
 		}
@@ -133,6 +137,7 @@ func (d *Daemon) startNodes(ctx context.Context) (err error) {
 }
 
 func (d *Daemon) closeNodes() (err error) {
+	d.mail.close()
 	if d.service != nil {
 		err = d.service.close()
 	}

@@ -344,3 +344,26 @@ func (m *memory) Close() error                    { m.ended = true; return nil }
 func (m *memory) Reset() error                    { m.ended = true; return nil }
 func (m *memory) SetDeadline(time.Time) error     { return nil }
 func (m *memory) SetReadDeadline(time.Time) error { return nil }
+
+// A key that has opened all the packets that it may is busy, not wrong: the next
+// record brings another.
+func TestWornKeyIsBusy(t *testing.T) {
+	w := newWorld(t, 3, nil)
+	a, b, c := w.members[0], w.members[1], w.members[2]
+	worn, err := NewKeyring(KeyringConfig{Rand: rand.Reader, Tags: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.keys, a.relay.cfg.Keys = worn, worn
+	w.publish(a)
+	from := newHost(t, nil, false)
+	for i, want := range []packet.Reason{0, 0, packet.ReasonBusy} {
+		if r, err := w.send(w.raw(from, a), w.packets(nil, a, b, c)); r != want || err != nil {
+			t.Errorf("packet %d: %v, %v, want %v", i+1, r, err, want)
+		}
+	}
+	w.publish(a) // with a new key, since the old one is worn
+	if r, err := w.send(w.raw(from, a), w.packets(nil, a, b, c)); r != 0 || err != nil {
+		t.Errorf("under the next key: %v, %v, want an answer", r, err)
+	}
+}

@@ -1,7 +1,6 @@
 package swarm
 
 import (
-	"bytes"
 	"slices"
 	"sync"
 	"time"
@@ -169,6 +168,3 @@ func (m *Maps) Now() *Map {
 
 // Directory returns the directory of the maps.
 func (m *Maps) Directory() *nodes.Directory { return m.directory }
-
-// Compare orders keys by their bytes.
-func (k Key) Compare(o Key) int { return bytes.Compare(k[:], o[:]) }

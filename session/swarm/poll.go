@@ -219,7 +219,7 @@ func (c *Client) merge(next *Cursor, before Cursor, p page, holders []*nodes.Rec
 		next.move(p.node, p.at, holders)
 	}
 	if len(again) > 0 {
-		c.work.Go(func() { c.deleteAt(c.ctx, p.node, key, again) })
+		c.work.Go(func() { _ = c.deleteAt(c.ctx, p.node, key, again) }) // else the next time
 	}
 	return found
 }

@@ -118,10 +118,10 @@ func TestChurn(t *testing.T) {
 				}
 				sent[i]++
 			}
-			switch {
-			case step%3 == 0: // somebody joins
+			switch step % 3 {
+			case 0: // somebody joins
 				alive = append(alive, w.add())
-			case step%3 == 1: // somebody says goodbye
+			case 1: // somebody says goodbye
 				i := r.IntN(len(alive))
 				p := alive[i]
 				alive = append(alive[:i], alive[i+1:]...)

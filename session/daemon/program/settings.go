@@ -24,12 +24,11 @@ type settings struct {
 	network, datadir, api, http, config string
 	listen, bootstrap                   []string
 	persistentKey                       bool
-	service                             bool
+	direct, service                     bool
 	serviceMiB                          int
 	serviceLifetime                     time.Duration
 	announce                            []string
 	metrics                             string
-	direct                              bool
 	cover                               time.Duration
 	passphraseFile                      string
 	logLevel, logFormat                 string
