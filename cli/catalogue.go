@@ -17,6 +17,9 @@ const (
 	msgContactAdded
 	msgContactUpdated
 	msgContactRemoved
+	msgContactBlocked
+	msgContactUnblocked
+	msgBlocked
 	msgContactRenamed
 	msgNoContacts
 	msgSafety
@@ -196,12 +199,15 @@ var catalogue = [numTexts][2]string{
 		"Who has it adds it with: %s",
 		"گیرنده آن را با این فرمان می‌افزاید: %s",
 	},
-	msgContactAdded:   {"Added %s, %s", "افزوده شد: %s، %s"},
-	msgContactUpdated: {"Took the newer card of %s, %s", "کارت تازهٔ %s جایگزین شد، %s"},
-	msgContactRemoved: {"Removed %s, %s", "حذف شد: %s، %s"},
-	msgContactRenamed: {"Renamed to %s, %s", "نام تازه: %s، %s"},
-	msgNoContacts:     {"No contacts yet: %s", "هنوز مخاطبی نیست: %s"},
-	msgSafety:         {"Safety words: %s", "رقم‌های ایمنی: %s"},
+	msgContactAdded:     {"Added %s, %s", "افزوده شد: %s، %s"},
+	msgContactUpdated:   {"Took the newer card of %s, %s", "کارت تازهٔ %s جایگزین شد، %s"},
+	msgContactBlocked:   {"Blocked %s, %s: nothing of theirs arrives from now on, and they are not told", "مسدود شد: %s، %s؛ از این پس چیزی از او نمی‌رسد و به او گفته نمی‌شود"},
+	msgContactUnblocked: {"Unblocked %s, %s", "از مسدودی درآمد: %s، %s"},
+	msgBlocked:          {"blocked", "مسدود"},
+	msgContactRemoved:   {"Removed %s, %s", "حذف شد: %s، %s"},
+	msgContactRenamed:   {"Renamed to %s, %s", "نام تازه: %s، %s"},
+	msgNoContacts:       {"No contacts yet: %s", "هنوز مخاطبی نیست: %s"},
+	msgSafety:           {"Safety words: %s", "رقم‌های ایمنی: %s"},
 	msgSafetyHow: {
 		"Both of you see the same words. Compare them in person or by voice before you trust this contact.",
 		"هر دو نفر رقم‌های یکسان می‌بینید. پیش از اعتماد، آن‌ها را حضوری یا با صدا مقایسه کنید.",

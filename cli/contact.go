@@ -24,6 +24,7 @@ type contactJSON struct {
 	CardExpiresAt string `json:"card_expires_at,omitempty"`
 	Confirmed     bool   `json:"confirmed"`
 	Request       bool   `json:"request"`
+	Blocked       bool   `json:"blocked"`
 	SafetyWords   string `json:"safety_words,omitempty"`
 	SafetyDigits  string `json:"safety_digits,omitempty"`
 }
@@ -37,7 +38,7 @@ type oneContactJSON struct {
 func contactOf(c *api.Contact) contactJSON {
 	return contactJSON{
 		SessionID: c.GetSessionId(), Name: c.GetName(), AddedAt: rfc3339(c.GetAddedAtMs()), CardExpiresAt: rfc3339(c.GetCardExpiresAtMs()),
-		Confirmed: c.GetConfirmed(), Request: c.GetRequest(), SafetyWords: c.GetSafetyWords(), SafetyDigits: c.GetSafetyDigits(),
+		Confirmed: c.GetConfirmed(), Request: c.GetRequest(), Blocked: c.GetBlocked(), SafetyWords: c.GetSafetyWords(), SafetyDigits: c.GetSafetyDigits(),
 	}
 }
 
@@ -71,6 +72,15 @@ func (a *app) contactCommand() *cobra.Command {
 			RunE: func(cmd *cobra.Command, given []string) error {
 				return a.contactRename(cmd.Context(), given[0], given[1])
 			},
+		},
+		a.contactAccept(),
+		&cobra.Command{
+			Use: "block NAME|07...", Short: "refuse everything of a person, a request too; they are not told", Args: args(cobra.ExactArgs(1)),
+			RunE: func(cmd *cobra.Command, given []string) error { return a.contactBlock(cmd.Context(), given[0]) },
+		},
+		&cobra.Command{
+			Use: "unblock NAME|07...", Short: "take a block back", Args: args(cobra.ExactArgs(1)),
+			RunE: func(cmd *cobra.Command, given []string) error { return a.contactUnblock(cmd.Context(), given[0]) },
 		},
 		&cobra.Command{
 			Use: "remove NAME|07...", Short: "forget a contact; messages stay", Args: args(cobra.ExactArgs(1)),
@@ -137,6 +147,11 @@ func (a *app) contactAdd(ctx context.Context, from, name string) error {
 	if err != nil {
 		return err
 	}
+	return a.addContact(ctx, card, name)
+}
+
+// addContact adds a card, or the Session ID of a request.
+func (a *app) addContact(ctx context.Context, card, name string) error {
 	res, err := a.client.Contacts.AddContact(ctx, connect.NewRequest(&api.AddContactRequest{Card: card, Name: name}))
 	if err != nil {
 		return err
@@ -190,6 +205,8 @@ func (a *app) contactList(ctx context.Context) error {
 // standing says how far a contact is known.
 func (a *app) standing(c *api.Contact) string {
 	switch {
+	case c.GetBlocked():
+		return a.say(msgBlocked)
 	case c.GetRequest():
 		return a.say(msgRequest)
 	case c.GetConfirmed():

@@ -73,6 +73,9 @@ func (a *app) explain(err error) string {
 	if key, ok := reasons[ce.Meta().Get(ReasonHeader)]; ok && a.lang != english {
 		return a.say(key) + " (" + a.ltr(ce.Message()) + ")"
 	}
+	if t, ok := groupReasons[ce.Meta().Get(ReasonHeader)]; ok && a.lang != english {
+		return a.tell(t) + " (" + a.ltr(ce.Message()) + ")"
+	}
 	return ce.Message()
 }
 

@@ -103,6 +103,7 @@ how far it gets; with --wait it stays until the text is delivered.`,
 	watch.Flags().StringVar(&with, "with", "", "only with this contact: name or Session ID")
 	watch.Flags().BoolVar(&history, "history", false, "begin with all messages that there are")
 	cmd.AddCommand(send, list, watch)
+	cmd.AddCommand(a.actCommands()...)
 	return cmd
 }
 

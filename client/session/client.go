@@ -40,6 +40,9 @@ type Client struct {
 	Messages apiconnect.MessageServiceClient
 	Spaces   apiconnect.SpaceServiceClient
 	Services apiconnect.ServiceNodeServiceClient
+	Groups   apiconnect.GroupServiceClient
+	// Conversations are texts with what was said about them since.
+	Conversations apiconnect.ConversationServiceClient
 
 	address string
 	http    *http.Client
@@ -80,6 +83,8 @@ func Dial(cfg Config) (*Client, error) {
 	c.Messages = apiconnect.NewMessageServiceClient(c.http, base, opts)
 	c.Spaces = apiconnect.NewSpaceServiceClient(c.http, base, opts)
 	c.Services = apiconnect.NewServiceNodeServiceClient(c.http, base, opts)
+	c.Groups = apiconnect.NewGroupServiceClient(c.http, base, opts)
+	c.Conversations = apiconnect.NewConversationServiceClient(c.http, base, opts)
 	return c, nil
 }
 

@@ -156,14 +156,7 @@ func (p *PublicKey) Equal(o *PublicKey) bool { return o != nil && p.raw == o.raw
 // ML-KEM half and the ciphertext of [CiphertextSize] bytes that carries it,
 // from 32 bytes of rand (FIPS 203, algorithm 20).
 func (p *PublicKey) Encapsulate(rand io.Reader) (ciphertext, shared []byte, err error) {
-	m := make([]byte, mlkem1024.EncapsulationSeedSize)
-	defer clear(m)
-	if _, err := io.ReadFull(rand, m); err != nil {
-		return nil, nil, fmt.Errorf("kem: reading randomness: %w", err)
-	}
-	ciphertext, shared = make([]byte, CiphertextSize), make([]byte, SharedSize)
-	p.pq.EncapsulateTo(ciphertext, shared, m)
-	return ciphertext, shared, nil
+	return encapsulate(&p.pq, rand)
 }
 
 // Public returns the public half.
@@ -186,12 +179,7 @@ func (k *PrivateKey) DH(peer *ecdh.PublicKey) ([]byte, error) {
 // algorithm 21). A ciphertext made for another key, or altered, gives a secret
 // that nobody else knows, not an error; only a wrong length is [ErrSize].
 func (k *PrivateKey) Decapsulate(ciphertext []byte) ([]byte, error) {
-	if len(ciphertext) != CiphertextSize {
-		return nil, fmt.Errorf("%w: ciphertext is %d bytes, want %d", ErrSize, len(ciphertext), CiphertextSize)
-	}
-	shared := make([]byte, SharedSize)
-	k.pq.DecapsulateTo(shared, ciphertext)
-	return shared, nil
+	return decapsulate(k.pq, ciphertext)
 }
 
 // String hides the key from logs and error messages.

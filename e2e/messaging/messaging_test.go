@@ -62,7 +62,7 @@ func TestScripts(t *testing.T) {
 		Setup:               setup,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"daemon": startDaemon, "end": endDaemon, "crash": crashDaemon, "exits": exits,
-			"watchfor": watchFor, "watchposts": watchPosts, "watchnote": watchNote, "setmatch": setMatch, "nowhere": nowhere, "relay": startRelay, "count": count, "setjson": setJSON, "tamper": tamper, "portof": portOf,
+			"watchfor": watchFor, "watchposts": watchPosts, "watchnote": watchNote, "until": until, "setmatch": setMatch, "nowhere": nowhere, "relay": startRelay, "count": count, "setjson": setJSON, "tamper": tamper, "portof": portOf,
 		},
 	})
 }
@@ -238,6 +238,24 @@ func watchPosts(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: watchposts NAME SPACE PATTERN")
 	}
 	follow(ts, args[0], args[2], "space", "watch", args[1], "--history", "--json")
+}
+
+// until: until PATTERN ARG... asks parsctl until what it says matches, over all of its
+// lines.
+func until(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: until PATTERN ARG...")
+	}
+	pattern, err := regexp.Compile("(?s)" + args[0])
+	ts.Check(err)
+	var last []byte
+	for end := time.Now().Add(patience); time.Now().Before(end); {
+		cmd := command(ts, "parsctl", args[1:]...)
+		if last, _ = cmd.Output(); pattern.Match(last) {
+			return
+		}
+	}
+	ts.Fatalf("parsctl %q never said %s, but\n%s", args[1:], pattern, last)
 }
 
 // watchNote: watchnote NAME SPACE NOTE PATTERN asks for a note until what it says

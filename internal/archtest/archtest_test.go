@@ -60,7 +60,7 @@ var rules = []rule{
 // consensus lists the packages whose result must be the same on every machine,
 // and what they may not import directly.
 var (
-	consensus = []string{"precompile", "evm/engine", "session/core", "session/crdt"}
+	consensus = []string{"precompile", "evm/engine", "session/core", "session/crdt", "session/content"}
 	unstable  = []string{"math/rand", "math/rand/v2", "crypto/rand", "net", "net/http", "os", "os/exec", "syscall"}
 )
 

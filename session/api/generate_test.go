@@ -16,7 +16,7 @@ func TestGeneratedCodeIsCurrent(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("protogen: %v\n%s", err, out)
 	}
-	for _, name := range []string{"session.pb.go", "apiconnect/session.connect.go"} {
+	for _, name := range []string{"session.pb.go", "apiconnect/session.connect.go", "group.pb.go", "apiconnect/group.connect.go"} {
 		got, err := os.ReadFile(filepath.FromSlash(name))
 		if err != nil {
 			t.Fatal(err)

@@ -1064,7 +1064,9 @@ type Contact struct {
 	// Whether the person's answer has proved that they hold their keys.
 	Confirmed bool `protobuf:"varint,7,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
 	// The same as digits, for who does not read English.
-	SafetyDigits  string `protobuf:"bytes,8,opt,name=safety_digits,json=safetyDigits,proto3" json:"safety_digits,omitempty"`
+	SafetyDigits string `protobuf:"bytes,8,opt,name=safety_digits,json=safetyDigits,proto3" json:"safety_digits,omitempty"`
+	// Whether everything of this person is refused.
+	Blocked       bool `protobuf:"varint,9,opt,name=blocked,proto3" json:"blocked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1153,6 +1155,13 @@ func (x *Contact) GetSafetyDigits() string {
 		return x.SafetyDigits
 	}
 	return ""
+}
+
+func (x *Contact) GetBlocked() bool {
+	if x != nil {
+		return x.Blocked
+	}
+	return false
 }
 
 type ListContactsRequest struct {
@@ -1507,6 +1516,182 @@ func (x *RemoveContactResponse) GetContact() *Contact {
 	return nil
 }
 
+type BlockContactRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Who           string                 `protobuf:"bytes,1,opt,name=who,proto3" json:"who,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlockContactRequest) Reset() {
+	*x = BlockContactRequest{}
+	mi := &file_session_api_session_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlockContactRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlockContactRequest) ProtoMessage() {}
+
+func (x *BlockContactRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlockContactRequest.ProtoReflect.Descriptor instead.
+func (*BlockContactRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *BlockContactRequest) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+type BlockContactResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Contact       *Contact               `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BlockContactResponse) Reset() {
+	*x = BlockContactResponse{}
+	mi := &file_session_api_session_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BlockContactResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BlockContactResponse) ProtoMessage() {}
+
+func (x *BlockContactResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BlockContactResponse.ProtoReflect.Descriptor instead.
+func (*BlockContactResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *BlockContactResponse) GetContact() *Contact {
+	if x != nil {
+		return x.Contact
+	}
+	return nil
+}
+
+type UnblockContactRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Who           string                 `protobuf:"bytes,1,opt,name=who,proto3" json:"who,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnblockContactRequest) Reset() {
+	*x = UnblockContactRequest{}
+	mi := &file_session_api_session_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnblockContactRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnblockContactRequest) ProtoMessage() {}
+
+func (x *UnblockContactRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnblockContactRequest.ProtoReflect.Descriptor instead.
+func (*UnblockContactRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *UnblockContactRequest) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+type UnblockContactResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Contact       *Contact               `protobuf:"bytes,1,opt,name=contact,proto3" json:"contact,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnblockContactResponse) Reset() {
+	*x = UnblockContactResponse{}
+	mi := &file_session_api_session_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnblockContactResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnblockContactResponse) ProtoMessage() {}
+
+func (x *UnblockContactResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnblockContactResponse.ProtoReflect.Descriptor instead.
+func (*UnblockContactResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *UnblockContactResponse) GetContact() *Contact {
+	if x != nil {
+		return x.Contact
+	}
+	return nil
+}
+
 type Message struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 32 hexadecimal digits, the same on both devices.
@@ -1538,7 +1723,7 @@ type Message struct {
 
 func (x *Message) Reset() {
 	*x = Message{}
-	mi := &file_session_api_session_proto_msgTypes[27]
+	mi := &file_session_api_session_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1550,7 +1735,7 @@ func (x *Message) String() string {
 func (*Message) ProtoMessage() {}
 
 func (x *Message) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[27]
+	mi := &file_session_api_session_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1563,7 +1748,7 @@ func (x *Message) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Message.ProtoReflect.Descriptor instead.
 func (*Message) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{27}
+	return file_session_api_session_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Message) GetId() string {
@@ -1675,7 +1860,7 @@ type SendMessageRequest struct {
 
 func (x *SendMessageRequest) Reset() {
 	*x = SendMessageRequest{}
-	mi := &file_session_api_session_proto_msgTypes[28]
+	mi := &file_session_api_session_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1687,7 +1872,7 @@ func (x *SendMessageRequest) String() string {
 func (*SendMessageRequest) ProtoMessage() {}
 
 func (x *SendMessageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[28]
+	mi := &file_session_api_session_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1700,7 +1885,7 @@ func (x *SendMessageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessageRequest.ProtoReflect.Descriptor instead.
 func (*SendMessageRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{28}
+	return file_session_api_session_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SendMessageRequest) GetTo() string {
@@ -1726,7 +1911,7 @@ type SendMessageResponse struct {
 
 func (x *SendMessageResponse) Reset() {
 	*x = SendMessageResponse{}
-	mi := &file_session_api_session_proto_msgTypes[29]
+	mi := &file_session_api_session_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1738,7 +1923,7 @@ func (x *SendMessageResponse) String() string {
 func (*SendMessageResponse) ProtoMessage() {}
 
 func (x *SendMessageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[29]
+	mi := &file_session_api_session_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1751,7 +1936,7 @@ func (x *SendMessageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SendMessageResponse.ProtoReflect.Descriptor instead.
 func (*SendMessageResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{29}
+	return file_session_api_session_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *SendMessageResponse) GetMessage() *Message {
@@ -1775,7 +1960,7 @@ type ListMessagesRequest struct {
 
 func (x *ListMessagesRequest) Reset() {
 	*x = ListMessagesRequest{}
-	mi := &file_session_api_session_proto_msgTypes[30]
+	mi := &file_session_api_session_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1787,7 +1972,7 @@ func (x *ListMessagesRequest) String() string {
 func (*ListMessagesRequest) ProtoMessage() {}
 
 func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[30]
+	mi := &file_session_api_session_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1800,7 +1985,7 @@ func (x *ListMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesRequest.ProtoReflect.Descriptor instead.
 func (*ListMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{30}
+	return file_session_api_session_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ListMessagesRequest) GetWith() string {
@@ -1835,7 +2020,7 @@ type ListMessagesResponse struct {
 
 func (x *ListMessagesResponse) Reset() {
 	*x = ListMessagesResponse{}
-	mi := &file_session_api_session_proto_msgTypes[31]
+	mi := &file_session_api_session_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1847,7 +2032,7 @@ func (x *ListMessagesResponse) String() string {
 func (*ListMessagesResponse) ProtoMessage() {}
 
 func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[31]
+	mi := &file_session_api_session_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1860,7 +2045,7 @@ func (x *ListMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMessagesResponse.ProtoReflect.Descriptor instead.
 func (*ListMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{31}
+	return file_session_api_session_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ListMessagesResponse) GetMessages() []*Message {
@@ -1888,7 +2073,7 @@ type WatchMessagesRequest struct {
 
 func (x *WatchMessagesRequest) Reset() {
 	*x = WatchMessagesRequest{}
-	mi := &file_session_api_session_proto_msgTypes[32]
+	mi := &file_session_api_session_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +2085,7 @@ func (x *WatchMessagesRequest) String() string {
 func (*WatchMessagesRequest) ProtoMessage() {}
 
 func (x *WatchMessagesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[32]
+	mi := &file_session_api_session_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +2098,7 @@ func (x *WatchMessagesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMessagesRequest.ProtoReflect.Descriptor instead.
 func (*WatchMessagesRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{32}
+	return file_session_api_session_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *WatchMessagesRequest) GetWith() string {
@@ -1939,7 +2124,7 @@ type WatchMessagesResponse struct {
 
 func (x *WatchMessagesResponse) Reset() {
 	*x = WatchMessagesResponse{}
-	mi := &file_session_api_session_proto_msgTypes[33]
+	mi := &file_session_api_session_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1951,7 +2136,7 @@ func (x *WatchMessagesResponse) String() string {
 func (*WatchMessagesResponse) ProtoMessage() {}
 
 func (x *WatchMessagesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[33]
+	mi := &file_session_api_session_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1964,7 +2149,7 @@ func (x *WatchMessagesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchMessagesResponse.ProtoReflect.Descriptor instead.
 func (*WatchMessagesResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{33}
+	return file_session_api_session_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *WatchMessagesResponse) GetMessage() *Message {
@@ -1997,7 +2182,7 @@ type Space struct {
 
 func (x *Space) Reset() {
 	*x = Space{}
-	mi := &file_session_api_session_proto_msgTypes[34]
+	mi := &file_session_api_session_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2009,7 +2194,7 @@ func (x *Space) String() string {
 func (*Space) ProtoMessage() {}
 
 func (x *Space) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[34]
+	mi := &file_session_api_session_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2022,7 +2207,7 @@ func (x *Space) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Space.ProtoReflect.Descriptor instead.
 func (*Space) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{34}
+	return file_session_api_session_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *Space) GetSpaceId() string {
@@ -2112,7 +2297,7 @@ type Post struct {
 
 func (x *Post) Reset() {
 	*x = Post{}
-	mi := &file_session_api_session_proto_msgTypes[35]
+	mi := &file_session_api_session_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2124,7 +2309,7 @@ func (x *Post) String() string {
 func (*Post) ProtoMessage() {}
 
 func (x *Post) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[35]
+	mi := &file_session_api_session_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2137,7 +2322,7 @@ func (x *Post) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Post.ProtoReflect.Descriptor instead.
 func (*Post) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{35}
+	return file_session_api_session_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Post) GetId() string {
@@ -2213,7 +2398,7 @@ type CreateSpaceRequest struct {
 
 func (x *CreateSpaceRequest) Reset() {
 	*x = CreateSpaceRequest{}
-	mi := &file_session_api_session_proto_msgTypes[36]
+	mi := &file_session_api_session_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2225,7 +2410,7 @@ func (x *CreateSpaceRequest) String() string {
 func (*CreateSpaceRequest) ProtoMessage() {}
 
 func (x *CreateSpaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[36]
+	mi := &file_session_api_session_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2238,7 +2423,7 @@ func (x *CreateSpaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSpaceRequest.ProtoReflect.Descriptor instead.
 func (*CreateSpaceRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{36}
+	return file_session_api_session_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *CreateSpaceRequest) GetTitle() string {
@@ -2264,7 +2449,7 @@ type CreateSpaceResponse struct {
 
 func (x *CreateSpaceResponse) Reset() {
 	*x = CreateSpaceResponse{}
-	mi := &file_session_api_session_proto_msgTypes[37]
+	mi := &file_session_api_session_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2276,7 +2461,7 @@ func (x *CreateSpaceResponse) String() string {
 func (*CreateSpaceResponse) ProtoMessage() {}
 
 func (x *CreateSpaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[37]
+	mi := &file_session_api_session_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2289,7 +2474,7 @@ func (x *CreateSpaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateSpaceResponse.ProtoReflect.Descriptor instead.
 func (*CreateSpaceResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{37}
+	return file_session_api_session_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *CreateSpaceResponse) GetSpace() *Space {
@@ -2309,7 +2494,7 @@ type JoinSpaceRequest struct {
 
 func (x *JoinSpaceRequest) Reset() {
 	*x = JoinSpaceRequest{}
-	mi := &file_session_api_session_proto_msgTypes[38]
+	mi := &file_session_api_session_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2321,7 +2506,7 @@ func (x *JoinSpaceRequest) String() string {
 func (*JoinSpaceRequest) ProtoMessage() {}
 
 func (x *JoinSpaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[38]
+	mi := &file_session_api_session_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2334,7 +2519,7 @@ func (x *JoinSpaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinSpaceRequest.ProtoReflect.Descriptor instead.
 func (*JoinSpaceRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{38}
+	return file_session_api_session_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *JoinSpaceRequest) GetLink() string {
@@ -2360,7 +2545,7 @@ type JoinSpaceResponse struct {
 
 func (x *JoinSpaceResponse) Reset() {
 	*x = JoinSpaceResponse{}
-	mi := &file_session_api_session_proto_msgTypes[39]
+	mi := &file_session_api_session_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2372,7 +2557,7 @@ func (x *JoinSpaceResponse) String() string {
 func (*JoinSpaceResponse) ProtoMessage() {}
 
 func (x *JoinSpaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[39]
+	mi := &file_session_api_session_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2385,7 +2570,7 @@ func (x *JoinSpaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinSpaceResponse.ProtoReflect.Descriptor instead.
 func (*JoinSpaceResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{39}
+	return file_session_api_session_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *JoinSpaceResponse) GetSpace() *Space {
@@ -2403,7 +2588,7 @@ type ListSpacesRequest struct {
 
 func (x *ListSpacesRequest) Reset() {
 	*x = ListSpacesRequest{}
-	mi := &file_session_api_session_proto_msgTypes[40]
+	mi := &file_session_api_session_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2415,7 +2600,7 @@ func (x *ListSpacesRequest) String() string {
 func (*ListSpacesRequest) ProtoMessage() {}
 
 func (x *ListSpacesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[40]
+	mi := &file_session_api_session_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2428,7 +2613,7 @@ func (x *ListSpacesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSpacesRequest.ProtoReflect.Descriptor instead.
 func (*ListSpacesRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{40}
+	return file_session_api_session_proto_rawDescGZIP(), []int{44}
 }
 
 type ListSpacesResponse struct {
@@ -2440,7 +2625,7 @@ type ListSpacesResponse struct {
 
 func (x *ListSpacesResponse) Reset() {
 	*x = ListSpacesResponse{}
-	mi := &file_session_api_session_proto_msgTypes[41]
+	mi := &file_session_api_session_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2452,7 +2637,7 @@ func (x *ListSpacesResponse) String() string {
 func (*ListSpacesResponse) ProtoMessage() {}
 
 func (x *ListSpacesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[41]
+	mi := &file_session_api_session_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2465,7 +2650,7 @@ func (x *ListSpacesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSpacesResponse.ProtoReflect.Descriptor instead.
 func (*ListSpacesResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{41}
+	return file_session_api_session_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ListSpacesResponse) GetSpaces() []*Space {
@@ -2485,7 +2670,7 @@ type PostToSpaceRequest struct {
 
 func (x *PostToSpaceRequest) Reset() {
 	*x = PostToSpaceRequest{}
-	mi := &file_session_api_session_proto_msgTypes[42]
+	mi := &file_session_api_session_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2497,7 +2682,7 @@ func (x *PostToSpaceRequest) String() string {
 func (*PostToSpaceRequest) ProtoMessage() {}
 
 func (x *PostToSpaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[42]
+	mi := &file_session_api_session_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2510,7 +2695,7 @@ func (x *PostToSpaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostToSpaceRequest.ProtoReflect.Descriptor instead.
 func (*PostToSpaceRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{42}
+	return file_session_api_session_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *PostToSpaceRequest) GetSpace() string {
@@ -2536,7 +2721,7 @@ type PostToSpaceResponse struct {
 
 func (x *PostToSpaceResponse) Reset() {
 	*x = PostToSpaceResponse{}
-	mi := &file_session_api_session_proto_msgTypes[43]
+	mi := &file_session_api_session_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2548,7 +2733,7 @@ func (x *PostToSpaceResponse) String() string {
 func (*PostToSpaceResponse) ProtoMessage() {}
 
 func (x *PostToSpaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[43]
+	mi := &file_session_api_session_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2561,7 +2746,7 @@ func (x *PostToSpaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PostToSpaceResponse.ProtoReflect.Descriptor instead.
 func (*PostToSpaceResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{43}
+	return file_session_api_session_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *PostToSpaceResponse) GetPost() *Post {
@@ -2583,7 +2768,7 @@ type ListPostsRequest struct {
 
 func (x *ListPostsRequest) Reset() {
 	*x = ListPostsRequest{}
-	mi := &file_session_api_session_proto_msgTypes[44]
+	mi := &file_session_api_session_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2595,7 +2780,7 @@ func (x *ListPostsRequest) String() string {
 func (*ListPostsRequest) ProtoMessage() {}
 
 func (x *ListPostsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[44]
+	mi := &file_session_api_session_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2608,7 +2793,7 @@ func (x *ListPostsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPostsRequest.ProtoReflect.Descriptor instead.
 func (*ListPostsRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{44}
+	return file_session_api_session_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListPostsRequest) GetSpace() string {
@@ -2643,7 +2828,7 @@ type ListPostsResponse struct {
 
 func (x *ListPostsResponse) Reset() {
 	*x = ListPostsResponse{}
-	mi := &file_session_api_session_proto_msgTypes[45]
+	mi := &file_session_api_session_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2655,7 +2840,7 @@ func (x *ListPostsResponse) String() string {
 func (*ListPostsResponse) ProtoMessage() {}
 
 func (x *ListPostsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[45]
+	mi := &file_session_api_session_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2668,7 +2853,7 @@ func (x *ListPostsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPostsResponse.ProtoReflect.Descriptor instead.
 func (*ListPostsResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{45}
+	return file_session_api_session_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *ListPostsResponse) GetPosts() []*Post {
@@ -2696,7 +2881,7 @@ type WatchPostsRequest struct {
 
 func (x *WatchPostsRequest) Reset() {
 	*x = WatchPostsRequest{}
-	mi := &file_session_api_session_proto_msgTypes[46]
+	mi := &file_session_api_session_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2708,7 +2893,7 @@ func (x *WatchPostsRequest) String() string {
 func (*WatchPostsRequest) ProtoMessage() {}
 
 func (x *WatchPostsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[46]
+	mi := &file_session_api_session_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2721,7 +2906,7 @@ func (x *WatchPostsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchPostsRequest.ProtoReflect.Descriptor instead.
 func (*WatchPostsRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{46}
+	return file_session_api_session_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *WatchPostsRequest) GetSpace() string {
@@ -2748,7 +2933,7 @@ type WatchPostsResponse struct {
 
 func (x *WatchPostsResponse) Reset() {
 	*x = WatchPostsResponse{}
-	mi := &file_session_api_session_proto_msgTypes[47]
+	mi := &file_session_api_session_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2760,7 +2945,7 @@ func (x *WatchPostsResponse) String() string {
 func (*WatchPostsResponse) ProtoMessage() {}
 
 func (x *WatchPostsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[47]
+	mi := &file_session_api_session_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2773,7 +2958,7 @@ func (x *WatchPostsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchPostsResponse.ProtoReflect.Descriptor instead.
 func (*WatchPostsResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{47}
+	return file_session_api_session_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *WatchPostsResponse) GetPost() *Post {
@@ -2792,7 +2977,7 @@ type SyncSpaceRequest struct {
 
 func (x *SyncSpaceRequest) Reset() {
 	*x = SyncSpaceRequest{}
-	mi := &file_session_api_session_proto_msgTypes[48]
+	mi := &file_session_api_session_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +2989,7 @@ func (x *SyncSpaceRequest) String() string {
 func (*SyncSpaceRequest) ProtoMessage() {}
 
 func (x *SyncSpaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[48]
+	mi := &file_session_api_session_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +3002,7 @@ func (x *SyncSpaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncSpaceRequest.ProtoReflect.Descriptor instead.
 func (*SyncSpaceRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{48}
+	return file_session_api_session_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *SyncSpaceRequest) GetSpace() string {
@@ -2836,7 +3021,7 @@ type SyncSpaceResponse struct {
 
 func (x *SyncSpaceResponse) Reset() {
 	*x = SyncSpaceResponse{}
-	mi := &file_session_api_session_proto_msgTypes[49]
+	mi := &file_session_api_session_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2848,7 +3033,7 @@ func (x *SyncSpaceResponse) String() string {
 func (*SyncSpaceResponse) ProtoMessage() {}
 
 func (x *SyncSpaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[49]
+	mi := &file_session_api_session_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2861,7 +3046,7 @@ func (x *SyncSpaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncSpaceResponse.ProtoReflect.Descriptor instead.
 func (*SyncSpaceResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{49}
+	return file_session_api_session_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *SyncSpaceResponse) GetResults() []*SyncResult {
@@ -2888,7 +3073,7 @@ type SyncResult struct {
 
 func (x *SyncResult) Reset() {
 	*x = SyncResult{}
-	mi := &file_session_api_session_proto_msgTypes[50]
+	mi := &file_session_api_session_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2900,7 +3085,7 @@ func (x *SyncResult) String() string {
 func (*SyncResult) ProtoMessage() {}
 
 func (x *SyncResult) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[50]
+	mi := &file_session_api_session_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2913,7 +3098,7 @@ func (x *SyncResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SyncResult.ProtoReflect.Descriptor instead.
 func (*SyncResult) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{50}
+	return file_session_api_session_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *SyncResult) GetPeerId() string {
@@ -2967,7 +3152,7 @@ type ExportSpaceRequest struct {
 
 func (x *ExportSpaceRequest) Reset() {
 	*x = ExportSpaceRequest{}
-	mi := &file_session_api_session_proto_msgTypes[51]
+	mi := &file_session_api_session_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2979,7 +3164,7 @@ func (x *ExportSpaceRequest) String() string {
 func (*ExportSpaceRequest) ProtoMessage() {}
 
 func (x *ExportSpaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[51]
+	mi := &file_session_api_session_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2992,7 +3177,7 @@ func (x *ExportSpaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportSpaceRequest.ProtoReflect.Descriptor instead.
 func (*ExportSpaceRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{51}
+	return file_session_api_session_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ExportSpaceRequest) GetSpace() string {
@@ -3012,7 +3197,7 @@ type ExportSpaceResponse struct {
 
 func (x *ExportSpaceResponse) Reset() {
 	*x = ExportSpaceResponse{}
-	mi := &file_session_api_session_proto_msgTypes[52]
+	mi := &file_session_api_session_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3024,7 +3209,7 @@ func (x *ExportSpaceResponse) String() string {
 func (*ExportSpaceResponse) ProtoMessage() {}
 
 func (x *ExportSpaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[52]
+	mi := &file_session_api_session_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3037,7 +3222,7 @@ func (x *ExportSpaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportSpaceResponse.ProtoReflect.Descriptor instead.
 func (*ExportSpaceResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{52}
+	return file_session_api_session_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ExportSpaceResponse) GetData() []byte {
@@ -3056,7 +3241,7 @@ type ImportSpaceRequest struct {
 
 func (x *ImportSpaceRequest) Reset() {
 	*x = ImportSpaceRequest{}
-	mi := &file_session_api_session_proto_msgTypes[53]
+	mi := &file_session_api_session_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3068,7 +3253,7 @@ func (x *ImportSpaceRequest) String() string {
 func (*ImportSpaceRequest) ProtoMessage() {}
 
 func (x *ImportSpaceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[53]
+	mi := &file_session_api_session_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3081,7 +3266,7 @@ func (x *ImportSpaceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportSpaceRequest.ProtoReflect.Descriptor instead.
 func (*ImportSpaceRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{53}
+	return file_session_api_session_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *ImportSpaceRequest) GetData() []byte {
@@ -3102,7 +3287,7 @@ type ImportSpaceResponse struct {
 
 func (x *ImportSpaceResponse) Reset() {
 	*x = ImportSpaceResponse{}
-	mi := &file_session_api_session_proto_msgTypes[54]
+	mi := &file_session_api_session_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3114,7 +3299,7 @@ func (x *ImportSpaceResponse) String() string {
 func (*ImportSpaceResponse) ProtoMessage() {}
 
 func (x *ImportSpaceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[54]
+	mi := &file_session_api_session_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3127,7 +3312,7 @@ func (x *ImportSpaceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportSpaceResponse.ProtoReflect.Descriptor instead.
 func (*ImportSpaceResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{54}
+	return file_session_api_session_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ImportSpaceResponse) GetSpace() *Space {
@@ -3167,7 +3352,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_session_api_session_proto_msgTypes[55]
+	mi := &file_session_api_session_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3179,7 +3364,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[55]
+	mi := &file_session_api_session_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3192,7 +3377,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{55}
+	return file_session_api_session_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Note) GetName() string {
@@ -3278,7 +3463,7 @@ type ListNotesRequest struct {
 
 func (x *ListNotesRequest) Reset() {
 	*x = ListNotesRequest{}
-	mi := &file_session_api_session_proto_msgTypes[56]
+	mi := &file_session_api_session_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3290,7 +3475,7 @@ func (x *ListNotesRequest) String() string {
 func (*ListNotesRequest) ProtoMessage() {}
 
 func (x *ListNotesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[56]
+	mi := &file_session_api_session_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3303,7 +3488,7 @@ func (x *ListNotesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNotesRequest.ProtoReflect.Descriptor instead.
 func (*ListNotesRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{56}
+	return file_session_api_session_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *ListNotesRequest) GetSpace() string {
@@ -3338,7 +3523,7 @@ type ListNotesResponse struct {
 
 func (x *ListNotesResponse) Reset() {
 	*x = ListNotesResponse{}
-	mi := &file_session_api_session_proto_msgTypes[57]
+	mi := &file_session_api_session_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3350,7 +3535,7 @@ func (x *ListNotesResponse) String() string {
 func (*ListNotesResponse) ProtoMessage() {}
 
 func (x *ListNotesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[57]
+	mi := &file_session_api_session_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3363,7 +3548,7 @@ func (x *ListNotesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListNotesResponse.ProtoReflect.Descriptor instead.
 func (*ListNotesResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{57}
+	return file_session_api_session_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *ListNotesResponse) GetNotes() []*Note {
@@ -3390,7 +3575,7 @@ type GetNoteRequest struct {
 
 func (x *GetNoteRequest) Reset() {
 	*x = GetNoteRequest{}
-	mi := &file_session_api_session_proto_msgTypes[58]
+	mi := &file_session_api_session_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3402,7 +3587,7 @@ func (x *GetNoteRequest) String() string {
 func (*GetNoteRequest) ProtoMessage() {}
 
 func (x *GetNoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[58]
+	mi := &file_session_api_session_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3415,7 +3600,7 @@ func (x *GetNoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNoteRequest.ProtoReflect.Descriptor instead.
 func (*GetNoteRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{58}
+	return file_session_api_session_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *GetNoteRequest) GetSpace() string {
@@ -3441,7 +3626,7 @@ type GetNoteResponse struct {
 
 func (x *GetNoteResponse) Reset() {
 	*x = GetNoteResponse{}
-	mi := &file_session_api_session_proto_msgTypes[59]
+	mi := &file_session_api_session_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3453,7 +3638,7 @@ func (x *GetNoteResponse) String() string {
 func (*GetNoteResponse) ProtoMessage() {}
 
 func (x *GetNoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[59]
+	mi := &file_session_api_session_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3466,7 +3651,7 @@ func (x *GetNoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetNoteResponse.ProtoReflect.Descriptor instead.
 func (*GetNoteResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{59}
+	return file_session_api_session_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *GetNoteResponse) GetNote() *Note {
@@ -3491,7 +3676,7 @@ type SetNoteRequest struct {
 
 func (x *SetNoteRequest) Reset() {
 	*x = SetNoteRequest{}
-	mi := &file_session_api_session_proto_msgTypes[60]
+	mi := &file_session_api_session_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3503,7 +3688,7 @@ func (x *SetNoteRequest) String() string {
 func (*SetNoteRequest) ProtoMessage() {}
 
 func (x *SetNoteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[60]
+	mi := &file_session_api_session_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3516,7 +3701,7 @@ func (x *SetNoteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetNoteRequest.ProtoReflect.Descriptor instead.
 func (*SetNoteRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{60}
+	return file_session_api_session_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SetNoteRequest) GetSpace() string {
@@ -3556,7 +3741,7 @@ type SetNoteResponse struct {
 
 func (x *SetNoteResponse) Reset() {
 	*x = SetNoteResponse{}
-	mi := &file_session_api_session_proto_msgTypes[61]
+	mi := &file_session_api_session_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3568,7 +3753,7 @@ func (x *SetNoteResponse) String() string {
 func (*SetNoteResponse) ProtoMessage() {}
 
 func (x *SetNoteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[61]
+	mi := &file_session_api_session_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3581,7 +3766,7 @@ func (x *SetNoteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetNoteResponse.ProtoReflect.Descriptor instead.
 func (*SetNoteResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{61}
+	return file_session_api_session_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *SetNoteResponse) GetNote() *Note {
@@ -3611,7 +3796,7 @@ type ServiceNode struct {
 
 func (x *ServiceNode) Reset() {
 	*x = ServiceNode{}
-	mi := &file_session_api_session_proto_msgTypes[62]
+	mi := &file_session_api_session_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3623,7 +3808,7 @@ func (x *ServiceNode) String() string {
 func (*ServiceNode) ProtoMessage() {}
 
 func (x *ServiceNode) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[62]
+	mi := &file_session_api_session_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3636,7 +3821,7 @@ func (x *ServiceNode) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceNode.ProtoReflect.Descriptor instead.
 func (*ServiceNode) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{62}
+	return file_session_api_session_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *ServiceNode) GetId() string {
@@ -3696,7 +3881,7 @@ type ListServiceNodesRequest struct {
 
 func (x *ListServiceNodesRequest) Reset() {
 	*x = ListServiceNodesRequest{}
-	mi := &file_session_api_session_proto_msgTypes[63]
+	mi := &file_session_api_session_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3708,7 +3893,7 @@ func (x *ListServiceNodesRequest) String() string {
 func (*ListServiceNodesRequest) ProtoMessage() {}
 
 func (x *ListServiceNodesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[63]
+	mi := &file_session_api_session_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3721,7 +3906,7 @@ func (x *ListServiceNodesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServiceNodesRequest.ProtoReflect.Descriptor instead.
 func (*ListServiceNodesRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{63}
+	return file_session_api_session_proto_rawDescGZIP(), []int{67}
 }
 
 type ListServiceNodesResponse struct {
@@ -3735,7 +3920,7 @@ type ListServiceNodesResponse struct {
 
 func (x *ListServiceNodesResponse) Reset() {
 	*x = ListServiceNodesResponse{}
-	mi := &file_session_api_session_proto_msgTypes[64]
+	mi := &file_session_api_session_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3747,7 +3932,7 @@ func (x *ListServiceNodesResponse) String() string {
 func (*ListServiceNodesResponse) ProtoMessage() {}
 
 func (x *ListServiceNodesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[64]
+	mi := &file_session_api_session_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3760,7 +3945,7 @@ func (x *ListServiceNodesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListServiceNodesResponse.ProtoReflect.Descriptor instead.
 func (*ListServiceNodesResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{64}
+	return file_session_api_session_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *ListServiceNodesResponse) GetNodes() []*ServiceNode {
@@ -3785,7 +3970,7 @@ type LeaveServiceRequest struct {
 
 func (x *LeaveServiceRequest) Reset() {
 	*x = LeaveServiceRequest{}
-	mi := &file_session_api_session_proto_msgTypes[65]
+	mi := &file_session_api_session_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3797,7 +3982,7 @@ func (x *LeaveServiceRequest) String() string {
 func (*LeaveServiceRequest) ProtoMessage() {}
 
 func (x *LeaveServiceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[65]
+	mi := &file_session_api_session_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3810,7 +3995,7 @@ func (x *LeaveServiceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveServiceRequest.ProtoReflect.Descriptor instead.
 func (*LeaveServiceRequest) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{65}
+	return file_session_api_session_proto_rawDescGZIP(), []int{69}
 }
 
 type LeaveServiceResponse struct {
@@ -3823,7 +4008,7 @@ type LeaveServiceResponse struct {
 
 func (x *LeaveServiceResponse) Reset() {
 	*x = LeaveServiceResponse{}
-	mi := &file_session_api_session_proto_msgTypes[66]
+	mi := &file_session_api_session_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3835,7 +4020,7 @@ func (x *LeaveServiceResponse) String() string {
 func (*LeaveServiceResponse) ProtoMessage() {}
 
 func (x *LeaveServiceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_session_api_session_proto_msgTypes[66]
+	mi := &file_session_api_session_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3848,7 +4033,7 @@ func (x *LeaveServiceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveServiceResponse.ProtoReflect.Descriptor instead.
 func (*LeaveServiceResponse) Descriptor() ([]byte, []int) {
-	return file_session_api_session_proto_rawDescGZIP(), []int{66}
+	return file_session_api_session_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *LeaveServiceResponse) GetLeft() uint64 {
@@ -3919,7 +4104,7 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"b\n" +
 	"\x12AddContactResponse\x122\n" +
 	"\acontact\x18\x01 \x01(\v2\x18.pars.session.v1.ContactR\acontact\x12\x18\n" +
-	"\aupdated\x18\x02 \x01(\bR\aupdated\"\x89\x02\n" +
+	"\aupdated\x18\x02 \x01(\bR\aupdated\"\xa3\x02\n" +
 	"\aContact\x12\x1d\n" +
 	"\n" +
 	"session_id\x18\x01 \x01(\tR\tsessionId\x12\x12\n" +
@@ -3929,7 +4114,8 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x12card_expires_at_ms\x18\x05 \x01(\x03R\x0fcardExpiresAtMs\x12\x18\n" +
 	"\arequest\x18\x06 \x01(\bR\arequest\x12\x1c\n" +
 	"\tconfirmed\x18\a \x01(\bR\tconfirmed\x12#\n" +
-	"\rsafety_digits\x18\b \x01(\tR\fsafetyDigits\"\x15\n" +
+	"\rsafety_digits\x18\b \x01(\tR\fsafetyDigits\x12\x18\n" +
+	"\ablocked\x18\t \x01(\bR\ablocked\"\x15\n" +
 	"\x13ListContactsRequest\"L\n" +
 	"\x14ListContactsResponse\x124\n" +
 	"\bcontacts\x18\x01 \x03(\v2\x18.pars.session.v1.ContactR\bcontacts\"%\n" +
@@ -3945,6 +4131,14 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x14RemoveContactRequest\x12\x10\n" +
 	"\x03who\x18\x01 \x01(\tR\x03who\"K\n" +
 	"\x15RemoveContactResponse\x122\n" +
+	"\acontact\x18\x01 \x01(\v2\x18.pars.session.v1.ContactR\acontact\"'\n" +
+	"\x13BlockContactRequest\x12\x10\n" +
+	"\x03who\x18\x01 \x01(\tR\x03who\"J\n" +
+	"\x14BlockContactResponse\x122\n" +
+	"\acontact\x18\x01 \x01(\v2\x18.pars.session.v1.ContactR\acontact\")\n" +
+	"\x15UnblockContactRequest\x12\x10\n" +
+	"\x03who\x18\x01 \x01(\tR\x03who\"L\n" +
+	"\x16UnblockContactResponse\x122\n" +
 	"\acontact\x18\x01 \x01(\v2\x18.pars.session.v1.ContactR\acontact\"\x9e\x03\n" +
 	"\aMessage\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
@@ -4129,7 +4323,7 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x0eCreateIdentity\x12&.pars.session.v1.CreateIdentityRequest\x1a'.pars.session.v1.CreateIdentityResponse\x12d\n" +
 	"\x0fRestoreIdentity\x12'.pars.session.v1.RestoreIdentityRequest\x1a(.pars.session.v1.RestoreIdentityResponse\x12X\n" +
 	"\vGetIdentity\x12#.pars.session.v1.GetIdentityRequest\x1a$.pars.session.v1.GetIdentityResponse\x12[\n" +
-	"\fRevealPhrase\x12$.pars.session.v1.RevealPhraseRequest\x1a%.pars.session.v1.RevealPhraseResponse2\xb2\x04\n" +
+	"\fRevealPhrase\x12$.pars.session.v1.RevealPhraseRequest\x1a%.pars.session.v1.RevealPhraseResponse2\xf2\x05\n" +
 	"\x0eContactService\x12U\n" +
 	"\n" +
 	"ExportCard\x12\".pars.session.v1.ExportCardRequest\x1a#.pars.session.v1.ExportCardResponse\x12U\n" +
@@ -4139,7 +4333,9 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\n" +
 	"GetContact\x12\".pars.session.v1.GetContactRequest\x1a#.pars.session.v1.GetContactResponse\x12^\n" +
 	"\rRenameContact\x12%.pars.session.v1.RenameContactRequest\x1a&.pars.session.v1.RenameContactResponse\x12^\n" +
-	"\rRemoveContact\x12%.pars.session.v1.RemoveContactRequest\x1a&.pars.session.v1.RemoveContactResponse2\xa9\x02\n" +
+	"\rRemoveContact\x12%.pars.session.v1.RemoveContactRequest\x1a&.pars.session.v1.RemoveContactResponse\x12[\n" +
+	"\fBlockContact\x12$.pars.session.v1.BlockContactRequest\x1a%.pars.session.v1.BlockContactResponse\x12a\n" +
+	"\x0eUnblockContact\x12&.pars.session.v1.UnblockContactRequest\x1a'.pars.session.v1.UnblockContactResponse2\xa9\x02\n" +
 	"\x0eMessageService\x12X\n" +
 	"\vSendMessage\x12#.pars.session.v1.SendMessageRequest\x1a$.pars.session.v1.SendMessageResponse\x12[\n" +
 	"\fListMessages\x12$.pars.session.v1.ListMessagesRequest\x1a%.pars.session.v1.ListMessagesResponse\x12`\n" +
@@ -4176,7 +4372,7 @@ func file_session_api_session_proto_rawDescGZIP() []byte {
 }
 
 var file_session_api_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
+var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
 var file_session_api_session_proto_goTypes = []any{
 	(Direction)(0),                   // 0: pars.session.v1.Direction
 	(State)(0),                       // 1: pars.session.v1.State
@@ -4207,46 +4403,50 @@ var file_session_api_session_proto_goTypes = []any{
 	(*RenameContactResponse)(nil),    // 26: pars.session.v1.RenameContactResponse
 	(*RemoveContactRequest)(nil),     // 27: pars.session.v1.RemoveContactRequest
 	(*RemoveContactResponse)(nil),    // 28: pars.session.v1.RemoveContactResponse
-	(*Message)(nil),                  // 29: pars.session.v1.Message
-	(*SendMessageRequest)(nil),       // 30: pars.session.v1.SendMessageRequest
-	(*SendMessageResponse)(nil),      // 31: pars.session.v1.SendMessageResponse
-	(*ListMessagesRequest)(nil),      // 32: pars.session.v1.ListMessagesRequest
-	(*ListMessagesResponse)(nil),     // 33: pars.session.v1.ListMessagesResponse
-	(*WatchMessagesRequest)(nil),     // 34: pars.session.v1.WatchMessagesRequest
-	(*WatchMessagesResponse)(nil),    // 35: pars.session.v1.WatchMessagesResponse
-	(*Space)(nil),                    // 36: pars.session.v1.Space
-	(*Post)(nil),                     // 37: pars.session.v1.Post
-	(*CreateSpaceRequest)(nil),       // 38: pars.session.v1.CreateSpaceRequest
-	(*CreateSpaceResponse)(nil),      // 39: pars.session.v1.CreateSpaceResponse
-	(*JoinSpaceRequest)(nil),         // 40: pars.session.v1.JoinSpaceRequest
-	(*JoinSpaceResponse)(nil),        // 41: pars.session.v1.JoinSpaceResponse
-	(*ListSpacesRequest)(nil),        // 42: pars.session.v1.ListSpacesRequest
-	(*ListSpacesResponse)(nil),       // 43: pars.session.v1.ListSpacesResponse
-	(*PostToSpaceRequest)(nil),       // 44: pars.session.v1.PostToSpaceRequest
-	(*PostToSpaceResponse)(nil),      // 45: pars.session.v1.PostToSpaceResponse
-	(*ListPostsRequest)(nil),         // 46: pars.session.v1.ListPostsRequest
-	(*ListPostsResponse)(nil),        // 47: pars.session.v1.ListPostsResponse
-	(*WatchPostsRequest)(nil),        // 48: pars.session.v1.WatchPostsRequest
-	(*WatchPostsResponse)(nil),       // 49: pars.session.v1.WatchPostsResponse
-	(*SyncSpaceRequest)(nil),         // 50: pars.session.v1.SyncSpaceRequest
-	(*SyncSpaceResponse)(nil),        // 51: pars.session.v1.SyncSpaceResponse
-	(*SyncResult)(nil),               // 52: pars.session.v1.SyncResult
-	(*ExportSpaceRequest)(nil),       // 53: pars.session.v1.ExportSpaceRequest
-	(*ExportSpaceResponse)(nil),      // 54: pars.session.v1.ExportSpaceResponse
-	(*ImportSpaceRequest)(nil),       // 55: pars.session.v1.ImportSpaceRequest
-	(*ImportSpaceResponse)(nil),      // 56: pars.session.v1.ImportSpaceResponse
-	(*Note)(nil),                     // 57: pars.session.v1.Note
-	(*ListNotesRequest)(nil),         // 58: pars.session.v1.ListNotesRequest
-	(*ListNotesResponse)(nil),        // 59: pars.session.v1.ListNotesResponse
-	(*GetNoteRequest)(nil),           // 60: pars.session.v1.GetNoteRequest
-	(*GetNoteResponse)(nil),          // 61: pars.session.v1.GetNoteResponse
-	(*SetNoteRequest)(nil),           // 62: pars.session.v1.SetNoteRequest
-	(*SetNoteResponse)(nil),          // 63: pars.session.v1.SetNoteResponse
-	(*ServiceNode)(nil),              // 64: pars.session.v1.ServiceNode
-	(*ListServiceNodesRequest)(nil),  // 65: pars.session.v1.ListServiceNodesRequest
-	(*ListServiceNodesResponse)(nil), // 66: pars.session.v1.ListServiceNodesResponse
-	(*LeaveServiceRequest)(nil),      // 67: pars.session.v1.LeaveServiceRequest
-	(*LeaveServiceResponse)(nil),     // 68: pars.session.v1.LeaveServiceResponse
+	(*BlockContactRequest)(nil),      // 29: pars.session.v1.BlockContactRequest
+	(*BlockContactResponse)(nil),     // 30: pars.session.v1.BlockContactResponse
+	(*UnblockContactRequest)(nil),    // 31: pars.session.v1.UnblockContactRequest
+	(*UnblockContactResponse)(nil),   // 32: pars.session.v1.UnblockContactResponse
+	(*Message)(nil),                  // 33: pars.session.v1.Message
+	(*SendMessageRequest)(nil),       // 34: pars.session.v1.SendMessageRequest
+	(*SendMessageResponse)(nil),      // 35: pars.session.v1.SendMessageResponse
+	(*ListMessagesRequest)(nil),      // 36: pars.session.v1.ListMessagesRequest
+	(*ListMessagesResponse)(nil),     // 37: pars.session.v1.ListMessagesResponse
+	(*WatchMessagesRequest)(nil),     // 38: pars.session.v1.WatchMessagesRequest
+	(*WatchMessagesResponse)(nil),    // 39: pars.session.v1.WatchMessagesResponse
+	(*Space)(nil),                    // 40: pars.session.v1.Space
+	(*Post)(nil),                     // 41: pars.session.v1.Post
+	(*CreateSpaceRequest)(nil),       // 42: pars.session.v1.CreateSpaceRequest
+	(*CreateSpaceResponse)(nil),      // 43: pars.session.v1.CreateSpaceResponse
+	(*JoinSpaceRequest)(nil),         // 44: pars.session.v1.JoinSpaceRequest
+	(*JoinSpaceResponse)(nil),        // 45: pars.session.v1.JoinSpaceResponse
+	(*ListSpacesRequest)(nil),        // 46: pars.session.v1.ListSpacesRequest
+	(*ListSpacesResponse)(nil),       // 47: pars.session.v1.ListSpacesResponse
+	(*PostToSpaceRequest)(nil),       // 48: pars.session.v1.PostToSpaceRequest
+	(*PostToSpaceResponse)(nil),      // 49: pars.session.v1.PostToSpaceResponse
+	(*ListPostsRequest)(nil),         // 50: pars.session.v1.ListPostsRequest
+	(*ListPostsResponse)(nil),        // 51: pars.session.v1.ListPostsResponse
+	(*WatchPostsRequest)(nil),        // 52: pars.session.v1.WatchPostsRequest
+	(*WatchPostsResponse)(nil),       // 53: pars.session.v1.WatchPostsResponse
+	(*SyncSpaceRequest)(nil),         // 54: pars.session.v1.SyncSpaceRequest
+	(*SyncSpaceResponse)(nil),        // 55: pars.session.v1.SyncSpaceResponse
+	(*SyncResult)(nil),               // 56: pars.session.v1.SyncResult
+	(*ExportSpaceRequest)(nil),       // 57: pars.session.v1.ExportSpaceRequest
+	(*ExportSpaceResponse)(nil),      // 58: pars.session.v1.ExportSpaceResponse
+	(*ImportSpaceRequest)(nil),       // 59: pars.session.v1.ImportSpaceRequest
+	(*ImportSpaceResponse)(nil),      // 60: pars.session.v1.ImportSpaceResponse
+	(*Note)(nil),                     // 61: pars.session.v1.Note
+	(*ListNotesRequest)(nil),         // 62: pars.session.v1.ListNotesRequest
+	(*ListNotesResponse)(nil),        // 63: pars.session.v1.ListNotesResponse
+	(*GetNoteRequest)(nil),           // 64: pars.session.v1.GetNoteRequest
+	(*GetNoteResponse)(nil),          // 65: pars.session.v1.GetNoteResponse
+	(*SetNoteRequest)(nil),           // 66: pars.session.v1.SetNoteRequest
+	(*SetNoteResponse)(nil),          // 67: pars.session.v1.SetNoteResponse
+	(*ServiceNode)(nil),              // 68: pars.session.v1.ServiceNode
+	(*ListServiceNodesRequest)(nil),  // 69: pars.session.v1.ListServiceNodesRequest
+	(*ListServiceNodesResponse)(nil), // 70: pars.session.v1.ListServiceNodesResponse
+	(*LeaveServiceRequest)(nil),      // 71: pars.session.v1.LeaveServiceRequest
+	(*LeaveServiceResponse)(nil),     // 72: pars.session.v1.LeaveServiceResponse
 }
 var file_session_api_session_proto_depIdxs = []int32{
 	5,  // 0: pars.session.v1.ListPeersResponse.peers:type_name -> pars.session.v1.Peer
@@ -4258,86 +4458,92 @@ var file_session_api_session_proto_depIdxs = []int32{
 	20, // 6: pars.session.v1.GetContactResponse.contact:type_name -> pars.session.v1.Contact
 	20, // 7: pars.session.v1.RenameContactResponse.contact:type_name -> pars.session.v1.Contact
 	20, // 8: pars.session.v1.RemoveContactResponse.contact:type_name -> pars.session.v1.Contact
-	0,  // 9: pars.session.v1.Message.direction:type_name -> pars.session.v1.Direction
-	1,  // 10: pars.session.v1.Message.state:type_name -> pars.session.v1.State
-	29, // 11: pars.session.v1.SendMessageResponse.message:type_name -> pars.session.v1.Message
-	29, // 12: pars.session.v1.ListMessagesResponse.messages:type_name -> pars.session.v1.Message
-	29, // 13: pars.session.v1.WatchMessagesResponse.message:type_name -> pars.session.v1.Message
-	36, // 14: pars.session.v1.CreateSpaceResponse.space:type_name -> pars.session.v1.Space
-	36, // 15: pars.session.v1.JoinSpaceResponse.space:type_name -> pars.session.v1.Space
-	36, // 16: pars.session.v1.ListSpacesResponse.spaces:type_name -> pars.session.v1.Space
-	37, // 17: pars.session.v1.PostToSpaceResponse.post:type_name -> pars.session.v1.Post
-	37, // 18: pars.session.v1.ListPostsResponse.posts:type_name -> pars.session.v1.Post
-	37, // 19: pars.session.v1.WatchPostsResponse.post:type_name -> pars.session.v1.Post
-	52, // 20: pars.session.v1.SyncSpaceResponse.results:type_name -> pars.session.v1.SyncResult
-	36, // 21: pars.session.v1.ImportSpaceResponse.space:type_name -> pars.session.v1.Space
-	57, // 22: pars.session.v1.ListNotesResponse.notes:type_name -> pars.session.v1.Note
-	57, // 23: pars.session.v1.GetNoteResponse.note:type_name -> pars.session.v1.Note
-	57, // 24: pars.session.v1.SetNoteResponse.note:type_name -> pars.session.v1.Note
-	64, // 25: pars.session.v1.ListServiceNodesResponse.nodes:type_name -> pars.session.v1.ServiceNode
-	2,  // 26: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
-	4,  // 27: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
-	7,  // 28: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
-	9,  // 29: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
-	11, // 30: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
-	14, // 31: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
-	16, // 32: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
-	18, // 33: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
-	21, // 34: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
-	23, // 35: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
-	25, // 36: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
-	27, // 37: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
-	30, // 38: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
-	32, // 39: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
-	34, // 40: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
-	38, // 41: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
-	40, // 42: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
-	42, // 43: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
-	44, // 44: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
-	46, // 45: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
-	48, // 46: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
-	50, // 47: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
-	53, // 48: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
-	55, // 49: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
-	58, // 50: pars.session.v1.SpaceService.ListNotes:input_type -> pars.session.v1.ListNotesRequest
-	60, // 51: pars.session.v1.SpaceService.GetNote:input_type -> pars.session.v1.GetNoteRequest
-	62, // 52: pars.session.v1.SpaceService.SetNote:input_type -> pars.session.v1.SetNoteRequest
-	65, // 53: pars.session.v1.ServiceNodeService.ListServiceNodes:input_type -> pars.session.v1.ListServiceNodesRequest
-	67, // 54: pars.session.v1.ServiceNodeService.LeaveService:input_type -> pars.session.v1.LeaveServiceRequest
-	3,  // 55: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
-	6,  // 56: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
-	8,  // 57: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
-	10, // 58: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
-	12, // 59: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
-	15, // 60: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
-	17, // 61: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
-	19, // 62: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
-	22, // 63: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
-	24, // 64: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
-	26, // 65: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
-	28, // 66: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
-	31, // 67: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
-	33, // 68: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
-	35, // 69: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
-	39, // 70: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
-	41, // 71: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
-	43, // 72: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
-	45, // 73: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
-	47, // 74: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
-	49, // 75: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
-	51, // 76: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
-	54, // 77: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
-	56, // 78: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
-	59, // 79: pars.session.v1.SpaceService.ListNotes:output_type -> pars.session.v1.ListNotesResponse
-	61, // 80: pars.session.v1.SpaceService.GetNote:output_type -> pars.session.v1.GetNoteResponse
-	63, // 81: pars.session.v1.SpaceService.SetNote:output_type -> pars.session.v1.SetNoteResponse
-	66, // 82: pars.session.v1.ServiceNodeService.ListServiceNodes:output_type -> pars.session.v1.ListServiceNodesResponse
-	68, // 83: pars.session.v1.ServiceNodeService.LeaveService:output_type -> pars.session.v1.LeaveServiceResponse
-	55, // [55:84] is the sub-list for method output_type
-	26, // [26:55] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	20, // 9: pars.session.v1.BlockContactResponse.contact:type_name -> pars.session.v1.Contact
+	20, // 10: pars.session.v1.UnblockContactResponse.contact:type_name -> pars.session.v1.Contact
+	0,  // 11: pars.session.v1.Message.direction:type_name -> pars.session.v1.Direction
+	1,  // 12: pars.session.v1.Message.state:type_name -> pars.session.v1.State
+	33, // 13: pars.session.v1.SendMessageResponse.message:type_name -> pars.session.v1.Message
+	33, // 14: pars.session.v1.ListMessagesResponse.messages:type_name -> pars.session.v1.Message
+	33, // 15: pars.session.v1.WatchMessagesResponse.message:type_name -> pars.session.v1.Message
+	40, // 16: pars.session.v1.CreateSpaceResponse.space:type_name -> pars.session.v1.Space
+	40, // 17: pars.session.v1.JoinSpaceResponse.space:type_name -> pars.session.v1.Space
+	40, // 18: pars.session.v1.ListSpacesResponse.spaces:type_name -> pars.session.v1.Space
+	41, // 19: pars.session.v1.PostToSpaceResponse.post:type_name -> pars.session.v1.Post
+	41, // 20: pars.session.v1.ListPostsResponse.posts:type_name -> pars.session.v1.Post
+	41, // 21: pars.session.v1.WatchPostsResponse.post:type_name -> pars.session.v1.Post
+	56, // 22: pars.session.v1.SyncSpaceResponse.results:type_name -> pars.session.v1.SyncResult
+	40, // 23: pars.session.v1.ImportSpaceResponse.space:type_name -> pars.session.v1.Space
+	61, // 24: pars.session.v1.ListNotesResponse.notes:type_name -> pars.session.v1.Note
+	61, // 25: pars.session.v1.GetNoteResponse.note:type_name -> pars.session.v1.Note
+	61, // 26: pars.session.v1.SetNoteResponse.note:type_name -> pars.session.v1.Note
+	68, // 27: pars.session.v1.ListServiceNodesResponse.nodes:type_name -> pars.session.v1.ServiceNode
+	2,  // 28: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
+	4,  // 29: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
+	7,  // 30: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
+	9,  // 31: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
+	11, // 32: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
+	14, // 33: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
+	16, // 34: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
+	18, // 35: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
+	21, // 36: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
+	23, // 37: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
+	25, // 38: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
+	27, // 39: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
+	29, // 40: pars.session.v1.ContactService.BlockContact:input_type -> pars.session.v1.BlockContactRequest
+	31, // 41: pars.session.v1.ContactService.UnblockContact:input_type -> pars.session.v1.UnblockContactRequest
+	34, // 42: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
+	36, // 43: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
+	38, // 44: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
+	42, // 45: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
+	44, // 46: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
+	46, // 47: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
+	48, // 48: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
+	50, // 49: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
+	52, // 50: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
+	54, // 51: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
+	57, // 52: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
+	59, // 53: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
+	62, // 54: pars.session.v1.SpaceService.ListNotes:input_type -> pars.session.v1.ListNotesRequest
+	64, // 55: pars.session.v1.SpaceService.GetNote:input_type -> pars.session.v1.GetNoteRequest
+	66, // 56: pars.session.v1.SpaceService.SetNote:input_type -> pars.session.v1.SetNoteRequest
+	69, // 57: pars.session.v1.ServiceNodeService.ListServiceNodes:input_type -> pars.session.v1.ListServiceNodesRequest
+	71, // 58: pars.session.v1.ServiceNodeService.LeaveService:input_type -> pars.session.v1.LeaveServiceRequest
+	3,  // 59: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
+	6,  // 60: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
+	8,  // 61: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
+	10, // 62: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
+	12, // 63: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
+	15, // 64: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
+	17, // 65: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
+	19, // 66: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
+	22, // 67: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
+	24, // 68: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
+	26, // 69: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
+	28, // 70: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
+	30, // 71: pars.session.v1.ContactService.BlockContact:output_type -> pars.session.v1.BlockContactResponse
+	32, // 72: pars.session.v1.ContactService.UnblockContact:output_type -> pars.session.v1.UnblockContactResponse
+	35, // 73: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
+	37, // 74: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
+	39, // 75: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
+	43, // 76: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
+	45, // 77: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
+	47, // 78: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
+	49, // 79: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
+	51, // 80: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
+	53, // 81: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
+	55, // 82: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
+	58, // 83: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
+	60, // 84: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
+	63, // 85: pars.session.v1.SpaceService.ListNotes:output_type -> pars.session.v1.ListNotesResponse
+	65, // 86: pars.session.v1.SpaceService.GetNote:output_type -> pars.session.v1.GetNoteResponse
+	67, // 87: pars.session.v1.SpaceService.SetNote:output_type -> pars.session.v1.SetNoteResponse
+	70, // 88: pars.session.v1.ServiceNodeService.ListServiceNodes:output_type -> pars.session.v1.ListServiceNodesResponse
+	72, // 89: pars.session.v1.ServiceNodeService.LeaveService:output_type -> pars.session.v1.LeaveServiceResponse
+	59, // [59:90] is the sub-list for method output_type
+	28, // [28:59] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_session_api_session_proto_init() }
@@ -4345,16 +4551,16 @@ func file_session_api_session_proto_init() {
 	if File_session_api_session_proto != nil {
 		return
 	}
-	file_session_api_session_proto_msgTypes[32].OneofWrappers = []any{}
-	file_session_api_session_proto_msgTypes[46].OneofWrappers = []any{}
-	file_session_api_session_proto_msgTypes[60].OneofWrappers = []any{}
+	file_session_api_session_proto_msgTypes[36].OneofWrappers = []any{}
+	file_session_api_session_proto_msgTypes[50].OneofWrappers = []any{}
+	file_session_api_session_proto_msgTypes[64].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_session_api_session_proto_rawDesc), len(file_session_api_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   67,
+			NumMessages:   71,
 			NumExtensions: 0,
 			NumServices:   6,
 		},

@@ -20,6 +20,8 @@ func (d *Daemon) handler() http.Handler {
 	mux.Handle(apiconnect.NewMessageServiceHandler(messageService{d}))
 	mux.Handle(apiconnect.NewServiceNodeServiceHandler(serviceNodeService{d}))
 	mux.Handle(apiconnect.NewSpaceServiceHandler(spaceService{d}, connect.WithReadMaxBytes(maxRequest)))
+	mux.Handle(apiconnect.NewGroupServiceHandler(groupService{d}))
+	mux.Handle(apiconnect.NewConversationServiceHandler(conversationService{d}))
 	return mux
 }
 

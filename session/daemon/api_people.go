@@ -63,6 +63,7 @@ type contactService struct {
 func contactOf(c messenger.Contact) *api.Contact {
 	out := &api.Contact{
 		SessionId: c.ID.String(), Name: c.Name, AddedAtMs: c.Added.UnixMilli(), Request: c.Request, Confirmed: c.Confirmed,
+		Blocked: c.Blocked,
 	}
 	if !c.CardExpires.IsZero() {
 		out.CardExpiresAtMs = c.CardExpires.UnixMilli()
@@ -148,4 +149,22 @@ func (s contactService) RemoveContact(_ context.Context, r *connect.Request[api.
 		return nil, s.d.apiError(err)
 	}
 	return connect.NewResponse(&api.RemoveContactResponse{Contact: contactOf(c)}), nil
+}
+
+// BlockContact implements [apiconnect.ContactServiceHandler].
+func (s contactService) BlockContact(_ context.Context, r *connect.Request[api.BlockContactRequest]) (*connect.Response[api.BlockContactResponse], error) {
+	c, err := s.d.messenger.Block(r.Msg.GetWho())
+	if err != nil {
+		return nil, s.d.apiError(err)
+	}
+	return connect.NewResponse(&api.BlockContactResponse{Contact: contactOf(c)}), nil
+}
+
+// UnblockContact implements [apiconnect.ContactServiceHandler].
+func (s contactService) UnblockContact(_ context.Context, r *connect.Request[api.UnblockContactRequest]) (*connect.Response[api.UnblockContactResponse], error) {
+	c, err := s.d.messenger.Unblock(r.Msg.GetWho())
+	if err != nil {
+		return nil, s.d.apiError(err)
+	}
+	return connect.NewResponse(&api.UnblockContactResponse{Contact: contactOf(c)}), nil
 }

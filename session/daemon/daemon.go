@@ -24,6 +24,7 @@ type Daemon struct {
 	store     *store.Store
 	messenger *messenger.Messenger
 	spaces    *spaces
+	groups    *groups
 	link      *link
 	directory *nodes.Directory
 	exchange  *nodes.Host
@@ -77,6 +78,10 @@ func (d *Daemon) start(ctx context.Context) error {
 	if d.spaces, err = newSpaces(d.cfg, d.store, d.link); err != nil {
 		return errors.Join(err, d.link.close())
 	}
+	d.groups = newGroups(d)
+	if err = d.groups.load(); err != nil {
+		return errors.Join(err, d.spaces.close(), d.link.close())
+	}
 	if err := d.startNodes(ctx); err != nil {
 		return errors.Join(err, d.spaces.close(), d.link.close())
 	}
@@ -85,6 +90,7 @@ func (d *Daemon) start(ctx context.Context) error {
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
 	d.work.Go(func() { d.spaces.run(ctx) })
+	d.work.Go(func() { d.groups.run(ctx) })
 	d.work.Go(func() { d.messenger.Run(ctx, d.mail) })
 	d.work.Go(func() { d.mail.run(ctx) })
 	d.work.Go(func() { d.link.bootstrap.Run(ctx) })

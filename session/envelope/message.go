@@ -25,20 +25,46 @@ const (
 	// one-time prekey that it named is gone. Its body is the newest bundle of who
 	// asks, or empty.
 	SetUpAgain Kind = 3
+	// Several carries other messages, or none, in one envelope.
+	Several Kind = 4
+	// Copy tells an own device what another own device sent, and to whom.
+	Copy Kind = 5
+	// NewBundle carries the sender's newest bundle.
+	NewBundle Kind = 6
+
+	// The kinds from 16 to 31 are what people say and do in a conversation;
+	// package content reads and writes their bodies (spec/content.md).
+
+	// Post is a text, files or both, perhaps an answer to another message.
+	Post Kind = 16
+	// Reaction answers a message with a sign.
+	Reaction Kind = 17
+	// Edit replaces the text of an own message.
+	Edit Kind = 18
+	// Delete takes an own message back for everyone.
+	Delete Kind = 19
+	// Read tells which messages the person has seen.
+	Read Kind = 20
+	// Typing tells that the person is writing.
+	Typing Kind = 21
+	// Timer changes how long messages stay.
+	Timer Kind = 22
+	// Group carries what a group's devices tell one another pairwise.
+	Group Kind = 23
 )
+
+// kindNames are the names of the kinds.
+var kindNames = map[Kind]string{
+	Text: "text", Delivered: "delivered", SetUpAgain: "set-up-again", Several: "several", Copy: "copy", NewBundle: "new-bundle", Post: "post", Reaction: "reaction", Edit: "edit",
+	Delete: "delete", Read: "read", Typing: "typing", Timer: "timer", Group: "group",
+}
 
 // String names the kind.
 func (k Kind) String() string {
-	switch k {
-	case Text:
-		return "text"
-	case Delivered:
-		return "delivered"
-	case SetUpAgain:
-		return "set-up-again"
-	default:
-		return fmt.Sprintf("kind-%d", uint64(k))
+	if name, ok := kindNames[k]; ok {
+		return name
 	}
+	return fmt.Sprintf("kind-%d", uint64(k))
 }
 
 const (

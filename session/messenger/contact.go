@@ -34,8 +34,11 @@ type Contact struct {
 	CardExpires time.Time
 	// Request is set for a stranger who wrote and was not accepted.
 	Request bool
-	// Confirmed is set once the person answered a set-up of ours.
+	// Confirmed is set once the person has proved to hold their keys: by an answer
+	// to a set-up of ours, or by the first message after our answer to theirs.
 	Confirmed bool
+	// Blocked is set for who is refused everything.
+	Blocked bool
 }
 
 // contact is a record with its bundles parsed.
@@ -218,6 +221,7 @@ func (m *Messenger) accept(id identity.ID, card *identity.Bundle, name string) (
 		c.card, c.r.Card, c.r.Used = card, card.Bytes(), nil
 	}
 	var b store.Batch
+	b.Delete(kindBlocked, id[:], 0) // who adds a person wants to hear them
 	if c.r.Request {
 		c.r.Request = false
 		if err := m.release(&b, id); err != nil {
@@ -325,7 +329,11 @@ func (m *Messenger) Contacts() ([]Contact, error) {
 	}
 	out := make([]Contact, 0, len(all))
 	for _, c := range all {
-		out = append(out, c.public())
+		public, err := m.publicOf(c)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, public)
 	}
 	slices.SortFunc(out, func(a, b Contact) int {
 		return cmp.Or(cmp.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)), a.ID.Compare(b.ID))
@@ -341,7 +349,7 @@ func (m *Messenger) Contact(who string) (Contact, error) {
 	if err != nil {
 		return Contact{}, err
 	}
-	return c.public(), nil
+	return m.publicOf(c)
 }
 
 // RenameContact changes a name.
@@ -361,8 +369,8 @@ func (m *Messenger) RenameContact(who, name string) (Contact, error) {
 	return c.public(), m.storeContact(c)
 }
 
-// RemoveContact forgets a contact, its keys and answers that wait. Messages and
-// what is in the outbox stay.
+// RemoveContact forgets a contact, its keys, its conversations and answers that
+// wait. Messages and what is in the outbox stay.
 func (m *Messenger) RemoveContact(who string) (Contact, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -370,16 +378,17 @@ func (m *Messenger) RemoveContact(who string) (Contact, error) {
 	if err != nil {
 		return Contact{}, err
 	}
-	var b store.Batch
-	b.Delete(kindContact, c.id[:], 0)
+	ch := m.begin()
+	ch.b.Delete(kindContact, c.id[:], 0)
 	err = m.cfg.Store.Scan(kindHeld, c.id[:], 0, func(r store.Record) bool {
-		b.Delete(kindHeld, c.id[:], r.Num)
+		ch.b.Delete(kindHeld, c.id[:], r.Num)
 		return true
 	})
 	if err != nil {
 		return Contact{}, err
 	}
-	return c.public(), m.cfg.Store.Commit(&b)
+	ch.forgetPeer(c.id)
+	return c.public(), ch.commit()
 }
 
 func (m *Messenger) storeContact(c *contact) error {

@@ -16,23 +16,36 @@
 // # Once, and in order
 //
 // An incoming envelope is durable before it is acknowledged and opened after.
-// Opening one is a single commit: the message, the memory of the set-up against
-// replays, the erased one-time prekey and the answer are there together or not
-// at all. A message id counts once for each sender, whatever number of envelopes
-// carry it. Envelopes to one person go out one after another, in the order in
-// which they were queued, and are opened in the order in which they came.
+// Opening one is a single commit: the messages, the next state of the ratchet, the
+// memory of the set-up against replays, the erased one-time prekey, the receipt or
+// answer, and what is sent again are there together or not at all. A message id
+// counts once for each sender, whatever number of envelopes carry it. Envelopes
+// to one person go out one after another, in the order in which they were queued,
+// and are opened in the order in which they came.
 //
-// # Set-up for each message
+// # Conversations
 //
-// Every text is a two-stage set-up of its own (package setup), and every answer
-// carries its receipt; the ratchet that will follow a set-up begins from what
-// the answer leaves. A conversation is confirmed when the other side has answered one
-// of our set-ups: only who holds the device key that the Session ID's owner
-// signed could.
+// There is a set of conversations (package ratchet) for each device of a contact,
+// and for each other device of one's own. A first message is a two-stage set-up
+// (package setup); until it is answered, each further message is another one. The
+// answer finishes it, and everything after goes through the ratchet. What a
+// device has not confirmed is a copy: it is sent again when messages begin to go
+// out in another conversation, and when a day has passed. So nothing is lost when
+// both sides set up at once, or when one of them goes back to an older state.
+//
+// A contact is confirmed when it has proved to hold the device key that the
+// Session ID's owner signed: by the answer to our set-up, or by its first message
+// after our answer.
+//
+// # What is said
+//
+// A text is an entry of the log. Messages of the kinds 16 to 31 are events, for
+// package content, in a log of their own, or go to a [Handler].
 //
 // # Strangers
 //
 // A message from a Session ID that is not in the contacts is kept as a request,
 // within limits, and not answered, so that a stranger does not learn that
-// anybody is there. The answer goes out when the person accepts.
+// anybody is there. The answer goes out when the person accepts. Of who is blocked
+// nothing is kept at all.
 package messenger

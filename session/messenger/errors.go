@@ -16,5 +16,6 @@ var (
 	ErrNameTaken      = mistake.New(mistake.Refused, "name-taken", "another contact has that name; choose another with --name or parsctl contact rename")
 	ErrName           = mistake.New(mistake.Invalid, "name", "a name has 1 to 64 characters on one line and does not look like a Session ID")
 	ErrText           = mistake.New(mistake.Invalid, "text", "the text is empty, not UTF-8 or too long")
+	ErrBlocked        = mistake.New(mistake.Refused, "blocked", "you have blocked this person; parsctl contact unblock takes it back")
 	ErrFull           = mistake.New(mistake.Full, "full", "there is no room")
 )

@@ -69,6 +69,8 @@ type wires struct {
 	mu      sync.Mutex
 	up      map[string]*node
 	traffic bytes.Buffer
+	// envelopes are all that were offered to anybody.
+	envelopes [][]byte
 }
 
 // node is one person's messenger with what it stands on.
@@ -191,6 +193,7 @@ func (c carrier) Peers() []string {
 func (c carrier) Deliver(ctx context.Context, peer string, mailbox delivery.Mailbox, envelope []byte) error {
 	c.n.wires.mu.Lock()
 	to := c.n.wires.up[peer]
+	c.n.wires.envelopes = append(c.n.wires.envelopes, envelope)
 	c.n.wires.mu.Unlock()
 	if to == nil {
 		return errors.New("no link")

@@ -121,6 +121,16 @@ func (m *Messenger) Identity() (Identity, error) {
 	return Identity{ID: m.account.ID(), Created: m.created}, nil
 }
 
+// Device returns which of the account's devices this one is, or [ErrNoIdentity].
+func (m *Messenger) Device() (identity.DeviceID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.account == nil {
+		return identity.DeviceID{}, ErrNoIdentity
+	}
+	return m.ring.DeviceID(), nil
+}
+
 // Phrase returns the 24 words.
 func (m *Messenger) Phrase() (string, error) {
 	m.mu.Lock()

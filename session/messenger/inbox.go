@@ -106,29 +106,44 @@ func (m *Messenger) openNext() (bool, error) {
 	if err != nil || raw == nil {
 		return false, err
 	}
-	var b store.Batch
-	b.Delete(kindInbox, nameInbox, num)
-	done, err := m.open(&b, raw)
-	if err != nil && !errors.Is(err, errDropped) {
+	digest := delivery.DigestOf(raw)
+	if _, err := m.cfg.Store.Get(kindSeen, digest[:], 0); err == nil {
+		var b store.Batch // it was offered twice before it was opened
+		b.Delete(kindInbox, nameInbox, num)
+		if err := m.cfg.Store.Commit(&b); err != nil {
+			return false, err
+		}
+		m.inbox--
+		return true, nil
+	} else if !isNotFound(err) {
 		return false, err
 	}
-	if errors.Is(err, errDropped) {
-		// Nothing of it may be kept but that it is gone.
-		m.cfg.Logger.Debug("envelope dropped", "reason", err)
-		b, done = store.Batch{}, nil
-		b.Delete(kindInbox, nameInbox, num)
-	} else {
-		digest := delivery.DigestOf(raw)
-		if err := put(&b, kindSeen, digest[:], 0, whenRecord{Version: recordVersion, Ms: ms(m.cfg.Clock.Now())}); err != nil {
+	if m.account != nil {
+		if err := m.freshenBundle(); err != nil {
 			return false, err
 		}
 	}
-	if err := m.cfg.Store.Commit(&b); err != nil {
+	ch := m.begin()
+	err = ch.open(raw)
+	switch {
+	case errors.Is(err, errUnknown):
+		ch = m.begin()
+		err = ch.keepUnknown(raw)
+	case errors.Is(err, errDropped):
+		// Nothing of it may be kept but that it is gone.
+		m.cfg.Logger.Debug("envelope dropped", "reason", err)
+		ch, err = m.begin(), nil
+	case isMistake(err):
+		m.cfg.Logger.Warn("an envelope asked for what can't be done", "error", err)
+		ch, err = m.begin(), nil
+	}
+	if err != nil {
 		return false, err
 	}
-	m.inbox--
-	if done != nil {
-		done()
+	ch.b.Delete(kindInbox, nameInbox, num)
+	ch.inbox--
+	if err := put(&ch.b, kindSeen, digest[:], 0, whenRecord{Version: recordVersion, Ms: ms(ch.now)}); err != nil {
+		return false, err
 	}
-	return true, nil
+	return true, ch.commit()
 }

@@ -1,14 +1,11 @@
 package messenger
 
 import (
-	"encoding/binary"
-	"fmt"
 	"time"
 	"unicode/utf8"
 
 	"github.com/pars-network/pars/session/envelope"
 	"github.com/pars-network/pars/session/identity"
-	"github.com/pars-network/pars/session/setup"
 	"github.com/pars-network/pars/session/store"
 )
 
@@ -18,8 +15,6 @@ const (
 	MaxText = 32 << 10
 	// MaxQueued bounds messages that wait to be stored by others.
 	MaxQueued = 1000
-	// MaxAgain bounds how often a recipient may ask to set up a message again.
-	MaxAgain = 3
 )
 
 // State is what is known of a message.
@@ -61,115 +56,59 @@ func (m *Messenger) Send(to, text string) (Message, error) {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.account == nil {
-		return Message{}, ErrNoIdentity
-	}
-	c, err := m.find(to)
+	ch, c, err := m.beginTo(to)
 	if err != nil {
 		return Message{}, err
-	}
-	if c.r.Request {
-		return Message{}, ErrNoContact.With("%s has written to you but is not accepted yet: parsctl contact add %s", c.r.Name, c.id)
-	}
-	if n := m.queuedLocked(); n >= MaxQueued {
-		return Message{}, ErrFull.With("%d messages wait to be stored by others", n)
 	}
 	id, err := envelope.NewMessageID(m.cfg.Rand)
 	if err != nil {
 		return Message{}, err
 	}
-	now := m.cfg.Clock.Now()
-	r := messageRecord{Version: recordVersion, ID: id, Sent: true, Text: text, SentMs: ms(now), StoredMs: ms(now), State: uint64(Queued)}
-	seq := m.nextSeq
-	var b store.Batch
-	items, err := m.seal(&b, c, seq, &r)
+	msg, err := envelope.NewText(id, envelope.ConversationOf(m.account.ID(), c.id), fromMs(ms(ch.now)), text)
 	if err != nil {
 		return Message{}, err
 	}
-	if err := m.appendMessage(&b, c.id, seq, r); err != nil {
+	e := ch.appendMessage(c.id, messageRecord{
+		Version: recordVersion, ID: id, Sent: true, Text: text, SentMs: ms(ch.now), StoredMs: ms(ch.now), State: uint64(Queued),
+	})
+	devices, err := ch.sendTo(c, e, msg)
+	if err != nil {
 		return Message{}, err
 	}
-	if err := m.cfg.Store.Commit(&b); err != nil {
+	r := ch.messages[e]
+	r.Total = uint64(devices)
+	if err := ch.commit(); err != nil {
 		return Message{}, err
 	}
-	m.nextSeq++
-	m.enqueue(c.id, items...)
-	m.watch.changed(seq)
-	return m.view(c.id, seq, r, c), nil
+	return m.view(c.id, e.seq, *r, c), nil
 }
 
-// seal adds to b what is needed to send a message: an envelope in the outbox and
-// a waiting set-up for each device of the recipient, and the contact with the
-// one-time prekeys that are now used. It sets r.Total and returns the numbers of
-// the outbox records. The caller holds mu.
-func (m *Messenger) seal(b *store.Batch, c *contact, seq uint64, r *messageRecord) ([]uint64, error) {
-	now := m.cfg.Clock.Now()
+// beginTo begins a change that sends to a contact. The caller holds mu.
+func (m *Messenger) beginTo(to string) (*change, *contact, error) {
+	if m.account == nil {
+		return nil, nil, ErrNoIdentity
+	}
+	c, err := m.find(to)
+	if err != nil {
+		return nil, nil, err
+	}
+	if blocked, err := m.isBlocked(c.id); err != nil {
+		return nil, nil, err
+	} else if blocked {
+		return nil, nil, ErrBlocked.With("%s", c.r.Name)
+	}
+	if c.r.Request {
+		return nil, nil, ErrNoContact.With("%s has written to you but is not accepted yet: parsctl contact accept %s", c.r.Name, c.id)
+	}
+	if n := m.queuedLocked(); n >= MaxQueued {
+		return nil, nil, ErrFull.With("%d messages wait to be stored by others", n)
+	}
 	if err := m.freshenBundle(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	bundle := c.address(now)
-	if bundle == nil {
-		return nil, ErrNoContact.With("%s has no card", c.r.Name)
-	}
-	if err := bundle.Check(now); err != nil {
-		return nil, ErrCardExpired.With("%s: %v", c.r.Name, err)
-	}
-	msg, err := envelope.NewText(r.ID, envelope.ConversationOf(m.account.ID(), c.id), fromMs(r.SentMs), r.Text)
-	if err != nil {
-		return nil, err
-	}
-	var nums []uint64
-	for _, device := range bundle.Devices() {
-		to := setup.To{Bundle: bundle, Device: device.ID(), OneTime: c.oneTime(bundle, device)}
-		raw, pending, err := setup.Initiate(m.cfg.Rand, now, setup.From{Bundle: m.own, Device: m.ring.Device()}, to, msg, 0)
-		if err != nil {
-			return nil, fmt.Errorf("messenger: sealing: %w", err)
-		}
-		if to.OneTime != nil {
-			id := identity.PrekeyIDOf(to.OneTime)
-			c.r.Used = append(c.r.Used, id[:])
-		}
-		state, err := pending.Bytes()
-		if err != nil {
-			return nil, err
-		}
-		tag := pending.Tag()
-		if err := put(b, kindPending, tag[:], 0, pendingRecord{Version: recordVersion, State: state, Message: seq, CreatedMs: ms(now)}); err != nil {
-			return nil, err
-		}
-		num, err := m.putOutbox(b, kindOutbox, c.id, raw, seq)
-		if err != nil {
-			return nil, err
-		}
-		nums = append(nums, num)
-	}
-	r.Total = uint64(len(nums))
-	return nums, c.put(b)
-}
-
-// appendMessage adds a new message with its index entries.
-func (m *Messenger) appendMessage(b *store.Batch, peer identity.ID, seq uint64, r messageRecord) error {
-	if err := put(b, kindMessage, peer[:], seq, r); err != nil {
-		return err
-	}
-	b.Put(kindLog, nameLog, seq, peer[:])
-	b.Put(kindByID, byIDName(r.Sent, peer, r.ID), 0, binary.BigEndian.AppendUint64(nil, seq))
-	return nil
-}
-
-// seqOf returns the position of a message by its id, 0 if it is not here.
-func (m *Messenger) seqOf(sent bool, peer identity.ID, id envelope.MessageID) (uint64, error) {
-	data, err := m.cfg.Store.Get(kindByID, byIDName(sent, peer, id), 0)
-	if isNotFound(err) {
-		return 0, nil
-	}
-	if err == nil && len(data) != 8 {
-		err = store.ErrCorrupt
-	}
-	if err != nil {
-		return 0, err
-	}
-	return binary.BigEndian.Uint64(data), nil
+	ch := m.begin()
+	ch.contacts[c.id] = c
+	return ch, c, nil
 }
 
 // view joins a message with what is known of its conversation.

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/pars-network/pars/session/delivery"
+	"github.com/pars-network/pars/session/envelope"
 	"github.com/pars-network/pars/session/identity"
+	"github.com/pars-network/pars/session/ratchet"
 	"github.com/pars-network/pars/session/store"
 )
 
@@ -56,6 +58,9 @@ type Messenger struct {
 	inbox   int    // envelopes that wait to be opened
 	queues  map[identity.ID]*queue
 	watch   watchers
+	// sets are the conversations with every device, as on disk.
+	sets     map[pair]ratchet.Set
+	handlers map[envelope.Kind]Handler
 
 	carrier    Carrier
 	wakeOut    chan struct{}
@@ -67,9 +72,10 @@ type Messenger struct {
 func Open(cfg Config) (*Messenger, error) {
 	m := &Messenger{
 		cfg: cfg, nextSeq: 1, nextOut: 1, nextIn: 1, queues: map[identity.ID]*queue{},
+		sets: map[pair]ratchet.Set{}, handlers: map[envelope.Kind]Handler{},
 		wakeOut: make(chan struct{}, 1), wakeIn: make(chan struct{}, 1),
 	}
-	for _, step := range []func() error{m.loadIdentity, m.loadPositions, m.loadOutbox} {
+	for _, step := range []func() error{m.loadIdentity, m.loadPositions, m.loadOutbox, m.loadSets} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("messenger: %w", err)
 		}
@@ -126,6 +132,12 @@ func (m *Messenger) maintain() error {
 		if err := m.freshenBundle(); err != nil {
 			return err
 		}
+		if err := m.sendAgain(); err != nil {
+			return err
+		}
+	}
+	if err := m.expireKeys(); err != nil {
+		return err
 	}
 	return m.forgetOld()
 }

@@ -91,16 +91,18 @@ func (m *Messenger) enqueue(id identity.ID, nums ...uint64) {
 	wake(m.wakeOut)
 }
 
-// putOutbox adds an envelope to a batch and returns its number. The caller
-// holds mu.
-func (m *Messenger) putOutbox(b *store.Batch, kind store.Kind, peer identity.ID, raw []byte, message uint64) (uint64, error) {
+// putOutbox adds an envelope for a device to a batch and returns its number.
+// message is its position in the log, 0 for what shows in none. The caller holds mu.
+func (m *Messenger) putOutbox(b *store.Batch, kind store.Kind, p pair, raw []byte, message uint64) (uint64, error) {
 	env, err := envelope.Parse(raw)
 	if err != nil {
 		return 0, err
 	}
 	num := m.nextOut
 	m.nextOut++
-	return num, put(b, kind, peer[:], num, outboxRecord{Version: recordVersion, Envelope: raw, Message: message, ExpiresMs: ms(env.Expires())})
+	return num, put(b, kind, p.account[:], num, outboxRecord{
+		Version: recordVersion, Envelope: raw, Message: message, ExpiresMs: ms(env.Expires()), Device: p.device,
+	})
 }
 
 // Queued counts envelopes, answers included, that no other node has yet.
@@ -246,8 +248,7 @@ func (m *Messenger) jitter(d time.Duration) time.Duration {
 // offer tries one outbox record with each peer. done means that it is out of
 // the outbox: taken by peer, or past its time.
 func (m *Messenger) offer(ctx context.Context, id identity.ID, num uint64, peers []string) (done bool, peer string, err error) {
-	var r outboxRecord
-	ok, err := load(m.cfg.Store, kindOutbox, id[:], num, &r)
+	r, ok, err := loadOutboxRecord(m.cfg.Store, id, num)
 	if err != nil {
 		return false, "", err
 	}
@@ -255,7 +256,7 @@ func (m *Messenger) offer(ctx context.Context, id identity.ID, num uint64, peers
 		return true, "", nil
 	}
 	if !m.cfg.Clock.Now().Before(fromMs(r.ExpiresMs)) {
-		return true, "", m.settle(id, num, r.Message, false)
+		return true, "", m.settle(pair{id, r.Device}, num, r.Message, false)
 	}
 	env, err := envelope.Parse(r.Envelope)
 	if err != nil {
@@ -269,51 +270,52 @@ func (m *Messenger) offer(ctx context.Context, id identity.ID, num uint64, peers
 			m.cfg.Logger.Debug("offer", "peer", peer, "error", err)
 			continue
 		}
-		return true, peer, m.settle(id, num, r.Message, true)
+		return true, peer, m.settle(pair{id, r.Device}, num, r.Message, true)
 	}
 	return false, "", nil
 }
 
 // settle takes a record out of the outbox and notes in the message what
-// happened: another node has it, or its time is over.
-func (m *Messenger) settle(id identity.ID, num, message uint64, stored bool) error {
+// happened: the device has it, or its time is over.
+func (m *Messenger) settle(p pair, num, message uint64, stored bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var b store.Batch
-	b.Delete(kindOutbox, id[:], num)
+	ch := m.begin()
+	ch.b.Delete(kindOutbox, p.account[:], num)
 	if message != 0 {
-		if err := m.note(&b, id, message, stored); err != nil {
+		if err := ch.note(copyName{p, message}, stored); err != nil {
 			return err
 		}
 	}
-	if err := m.cfg.Store.Commit(&b); err != nil {
-		return err
-	}
-	if message != 0 {
-		m.watch.changed(message)
-	}
-	return nil
+	return ch.commit()
 }
 
-func (m *Messenger) note(b *store.Batch, id identity.ID, message uint64, stored bool) error {
-	var r messageRecord
-	ok, err := load(m.cfg.Store, kindMessage, id[:], message, &r)
-	if err != nil || !ok {
-		return err
+// note writes down what became of one envelope of a message.
+func (ch *change) note(n copyName, stored bool) error {
+	c, err := ch.copyOf(n)
+	if err != nil || c == nil || c.Stored {
+		return err // confirmed or counted before
 	}
-	switch {
-	case stored:
-		r.Stored = min(r.Stored+1, r.Total)
-		if State(r.State) == Queued {
-			r.State = uint64(Stored)
-		}
-	case State(r.State) == Queued:
-		r.State = uint64(Failed)
-		r.Failure = "no node of the recipient took it within 14 days"
-	default:
+	if !stored && ch.now.Before(fromMs(c.SealedMs).Add(envelope.DefaultTTL)) {
+		return nil // it was sealed once more since, which is still on its way
+	}
+	if !stored {
+		return ch.giveUp(n, c, "no node of the recipient took it within 14 days")
+	}
+	c.Stored = true
+	if n.pair.account == ch.m.account.ID() {
 		return nil
 	}
-	return put(b, kindMessage, id[:], message, r)
+	r, err := ch.message(entry{c.Peer, n.seq})
+	if err != nil || r == nil {
+		return err
+	}
+	r.Stored = min(r.Stored+1, r.Total)
+	if State(r.State) == Queued {
+		r.State = uint64(Stored)
+	}
+	ch.changed = append(ch.changed, n.seq)
+	return nil
 }
 
 func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }

@@ -23,10 +23,17 @@ const (
 	kindSeen    store.Kind = 0x08 // name: digest of an envelope that was opened; value: when
 	kindReplay  store.Kind = 0x09 // name: tag of a set-up; value: prekey and when
 	kindBundle  store.Kind = 0x0a // name: "own"; value: our newest bundle
+	kindBlocked store.Kind = 0x0b // name: Session ID; value: since when
+	kindCopy    store.Kind = 0x0c // name: Session ID and device, number: position of a message it has not confirmed
+	kindUnknown store.Kind = 0x0d // name: "unknown"; value: an envelope that nothing opened
+	kindTold    store.Kind = 0x0e // name: Session ID and device; value: when the bundle that it has of us was issued
+	kindEvent   store.Kind = 0x0f // name: Session ID, number: position in the log; value: an event
 
 	kindIdentity = store.Erasable | 0x01 // name: "identity"
 	kindRing     = store.Erasable | 0x02 // name: "ring"
 	kindPending  = store.Erasable | 0x03 // name: tag of our set-up
+	kindRatchet  = store.Erasable | 0x04 // name: Session ID and device; value: their conversations
+	kindHanded   = store.Erasable | 0x05 // as kindEvent, for keys of groups until they are confirmed
 )
 
 var (
@@ -35,6 +42,7 @@ var (
 	nameOwn      = []byte("own")
 	nameIdentity = []byte("identity")
 	nameRing     = []byte("ring")
+	nameUnknown  = []byte("unknown")
 )
 
 // recordVersion is the first field of every record here.
@@ -89,10 +97,40 @@ type outboxRecord struct {
 	_        struct{} `cbor:",toarray"`
 	Version  uint64
 	Envelope []byte
-	// Message is the position of the message in the log, 0 if the envelope is an
-	// answer.
+	// Message is the position of the message in the log, 0 if the envelope shows
+	// in none; Device is whom it is for.
 	Message   uint64
 	ExpiresMs uint64
+	Device    [16]byte
+}
+
+// outboxRecordV1 is what earlier versions wrote.
+type outboxRecordV1 struct {
+	_         struct{} `cbor:",toarray"`
+	Version   uint64
+	Envelope  []byte
+	Message   uint64
+	ExpiresMs uint64
+}
+
+// loadOutboxRecord reads an outbox record of this or an earlier version.
+func loadOutboxRecord(s Store, id identity.ID, num uint64) (r outboxRecord, ok bool, err error) {
+	ok, err = load(s, kindOutbox, id[:], num, &r)
+	if !errors.Is(err, store.ErrCorrupt) {
+		return r, ok, err
+	}
+	var old outboxRecordV1
+	if ok, err := load(s, kindOutbox, id[:], num, &old); err != nil || !ok {
+		return r, ok, err
+	}
+	return outboxRecord{Version: recordVersion, Envelope: old.Envelope, Message: old.Message, ExpiresMs: old.ExpiresMs}, true, nil
+}
+
+type unknownRecord struct {
+	_        struct{} `cbor:",toarray"`
+	Version  uint64
+	Envelope []byte
+	Ms       uint64
 }
 
 type replayRecord struct {
@@ -103,10 +141,11 @@ type replayRecord struct {
 }
 
 type pendingRecord struct {
-	_         struct{} `cbor:",toarray"`
-	Version   uint64
-	State     []byte
-	Message   uint64
+	_       struct{} `cbor:",toarray"`
+	Version uint64
+	State   []byte
+	Message uint64
+	// CreatedMs is when the set-up says that it was made.
 	CreatedMs uint64
 }
 

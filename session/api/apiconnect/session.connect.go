@@ -84,6 +84,12 @@ const (
 	// ContactServiceRemoveContactProcedure is the fully-qualified name of the ContactService's
 	// RemoveContact RPC.
 	ContactServiceRemoveContactProcedure = "/pars.session.v1.ContactService/RemoveContact"
+	// ContactServiceBlockContactProcedure is the fully-qualified name of the ContactService's
+	// BlockContact RPC.
+	ContactServiceBlockContactProcedure = "/pars.session.v1.ContactService/BlockContact"
+	// ContactServiceUnblockContactProcedure is the fully-qualified name of the ContactService's
+	// UnblockContact RPC.
+	ContactServiceUnblockContactProcedure = "/pars.session.v1.ContactService/UnblockContact"
 	// MessageServiceSendMessageProcedure is the fully-qualified name of the MessageService's
 	// SendMessage RPC.
 	MessageServiceSendMessageProcedure = "/pars.session.v1.MessageService/SendMessage"
@@ -401,6 +407,10 @@ type ContactServiceClient interface {
 	RenameContact(context.Context, *connect.Request[api.RenameContactRequest]) (*connect.Response[api.RenameContactResponse], error)
 	// RemoveContact forgets a contact and its card. Messages stay.
 	RemoveContact(context.Context, *connect.Request[api.RemoveContactRequest]) (*connect.Response[api.RemoveContactResponse], error)
+	// BlockContact refuses everything of a person, without telling them. Messages stay.
+	BlockContact(context.Context, *connect.Request[api.BlockContactRequest]) (*connect.Response[api.BlockContactResponse], error)
+	// UnblockContact takes that back; AddContact does so too.
+	UnblockContact(context.Context, *connect.Request[api.UnblockContactRequest]) (*connect.Response[api.UnblockContactResponse], error)
 }
 
 // NewContactServiceClient constructs a client for the pars.session.v1.ContactService service. By
@@ -450,17 +460,31 @@ func NewContactServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithSchema(contactServiceMethods.ByName("RemoveContact")),
 			connect.WithClientOptions(opts...),
 		),
+		blockContact: connect.NewClient[api.BlockContactRequest, api.BlockContactResponse](
+			httpClient,
+			baseURL+ContactServiceBlockContactProcedure,
+			connect.WithSchema(contactServiceMethods.ByName("BlockContact")),
+			connect.WithClientOptions(opts...),
+		),
+		unblockContact: connect.NewClient[api.UnblockContactRequest, api.UnblockContactResponse](
+			httpClient,
+			baseURL+ContactServiceUnblockContactProcedure,
+			connect.WithSchema(contactServiceMethods.ByName("UnblockContact")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // contactServiceClient implements ContactServiceClient.
 type contactServiceClient struct {
-	exportCard    *connect.Client[api.ExportCardRequest, api.ExportCardResponse]
-	addContact    *connect.Client[api.AddContactRequest, api.AddContactResponse]
-	listContacts  *connect.Client[api.ListContactsRequest, api.ListContactsResponse]
-	getContact    *connect.Client[api.GetContactRequest, api.GetContactResponse]
-	renameContact *connect.Client[api.RenameContactRequest, api.RenameContactResponse]
-	removeContact *connect.Client[api.RemoveContactRequest, api.RemoveContactResponse]
+	exportCard     *connect.Client[api.ExportCardRequest, api.ExportCardResponse]
+	addContact     *connect.Client[api.AddContactRequest, api.AddContactResponse]
+	listContacts   *connect.Client[api.ListContactsRequest, api.ListContactsResponse]
+	getContact     *connect.Client[api.GetContactRequest, api.GetContactResponse]
+	renameContact  *connect.Client[api.RenameContactRequest, api.RenameContactResponse]
+	removeContact  *connect.Client[api.RemoveContactRequest, api.RemoveContactResponse]
+	blockContact   *connect.Client[api.BlockContactRequest, api.BlockContactResponse]
+	unblockContact *connect.Client[api.UnblockContactRequest, api.UnblockContactResponse]
 }
 
 // ExportCard calls pars.session.v1.ContactService.ExportCard.
@@ -493,6 +517,16 @@ func (c *contactServiceClient) RemoveContact(ctx context.Context, req *connect.R
 	return c.removeContact.CallUnary(ctx, req)
 }
 
+// BlockContact calls pars.session.v1.ContactService.BlockContact.
+func (c *contactServiceClient) BlockContact(ctx context.Context, req *connect.Request[api.BlockContactRequest]) (*connect.Response[api.BlockContactResponse], error) {
+	return c.blockContact.CallUnary(ctx, req)
+}
+
+// UnblockContact calls pars.session.v1.ContactService.UnblockContact.
+func (c *contactServiceClient) UnblockContact(ctx context.Context, req *connect.Request[api.UnblockContactRequest]) (*connect.Response[api.UnblockContactResponse], error) {
+	return c.unblockContact.CallUnary(ctx, req)
+}
+
 // ContactServiceHandler is an implementation of the pars.session.v1.ContactService service.
 type ContactServiceHandler interface {
 	// ExportCard returns one's own contact card, freshly signed.
@@ -509,6 +543,10 @@ type ContactServiceHandler interface {
 	RenameContact(context.Context, *connect.Request[api.RenameContactRequest]) (*connect.Response[api.RenameContactResponse], error)
 	// RemoveContact forgets a contact and its card. Messages stay.
 	RemoveContact(context.Context, *connect.Request[api.RemoveContactRequest]) (*connect.Response[api.RemoveContactResponse], error)
+	// BlockContact refuses everything of a person, without telling them. Messages stay.
+	BlockContact(context.Context, *connect.Request[api.BlockContactRequest]) (*connect.Response[api.BlockContactResponse], error)
+	// UnblockContact takes that back; AddContact does so too.
+	UnblockContact(context.Context, *connect.Request[api.UnblockContactRequest]) (*connect.Response[api.UnblockContactResponse], error)
 }
 
 // NewContactServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -554,6 +592,18 @@ func NewContactServiceHandler(svc ContactServiceHandler, opts ...connect.Handler
 		connect.WithSchema(contactServiceMethods.ByName("RemoveContact")),
 		connect.WithHandlerOptions(opts...),
 	)
+	contactServiceBlockContactHandler := connect.NewUnaryHandler(
+		ContactServiceBlockContactProcedure,
+		svc.BlockContact,
+		connect.WithSchema(contactServiceMethods.ByName("BlockContact")),
+		connect.WithHandlerOptions(opts...),
+	)
+	contactServiceUnblockContactHandler := connect.NewUnaryHandler(
+		ContactServiceUnblockContactProcedure,
+		svc.UnblockContact,
+		connect.WithSchema(contactServiceMethods.ByName("UnblockContact")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/pars.session.v1.ContactService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case ContactServiceExportCardProcedure:
@@ -568,6 +618,10 @@ func NewContactServiceHandler(svc ContactServiceHandler, opts ...connect.Handler
 			contactServiceRenameContactHandler.ServeHTTP(w, r)
 		case ContactServiceRemoveContactProcedure:
 			contactServiceRemoveContactHandler.ServeHTTP(w, r)
+		case ContactServiceBlockContactProcedure:
+			contactServiceBlockContactHandler.ServeHTTP(w, r)
+		case ContactServiceUnblockContactProcedure:
+			contactServiceUnblockContactHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -599,6 +653,14 @@ func (UnimplementedContactServiceHandler) RenameContact(context.Context, *connec
 
 func (UnimplementedContactServiceHandler) RemoveContact(context.Context, *connect.Request[api.RemoveContactRequest]) (*connect.Response[api.RemoveContactResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.ContactService.RemoveContact is not implemented"))
+}
+
+func (UnimplementedContactServiceHandler) BlockContact(context.Context, *connect.Request[api.BlockContactRequest]) (*connect.Response[api.BlockContactResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.ContactService.BlockContact is not implemented"))
+}
+
+func (UnimplementedContactServiceHandler) UnblockContact(context.Context, *connect.Request[api.UnblockContactRequest]) (*connect.Response[api.UnblockContactResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.ContactService.UnblockContact is not implemented"))
 }
 
 // MessageServiceClient is a client for the pars.session.v1.MessageService service.

@@ -1,4 +1,4 @@
-// Command protogen writes the Go code of session.proto: messages and Connect
+// Command protogen writes the Go code of session.proto and group.proto: messages and Connect
 // stubs. It compiles the proto itself and runs the two generators at the
 // versions that go.mod pins, so nothing needs to be installed.
 //
@@ -23,10 +23,11 @@ import (
 )
 
 const (
-	// protoFile is the path by which the descriptor knows the file, inside the module.
-	protoFile = "session/api/session.proto"
-	module    = "github.com/pars-network/pars"
+	module = "github.com/pars-network/pars"
 )
+
+// protoFiles are the paths by which the descriptors know the files, inside the module.
+var protoFiles = []string{"session/api/session.proto", "session/api/group.proto"}
 
 // plugins are the generators, in order, each with its parameter.
 var plugins = []struct{ pkg, param string }{
@@ -50,9 +51,9 @@ func generate(ctx context.Context, dir string) error {
 		Resolver:       &protocompile.SourceResolver{},
 		SourceInfoMode: protocompile.SourceInfoStandard,
 	}
-	files, err := compiler.Compile(ctx, protoFile)
+	files, err := compiler.Compile(ctx, protoFiles...)
 	if err != nil {
-		return fmt.Errorf("compiling %s: %w", protoFile, err)
+		return fmt.Errorf("compiling %s: %w", strings.Join(protoFiles, " and "), err)
 	}
 	var protos []*descriptorpb.FileDescriptorProto
 	for _, f := range files {
@@ -60,7 +61,7 @@ func generate(ctx context.Context, dir string) error {
 	}
 	for _, p := range plugins {
 		request := &pluginpb.CodeGeneratorRequest{
-			FileToGenerate: []string{protoFile}, Parameter: proto.String(p.param), ProtoFile: protos,
+			FileToGenerate: protoFiles, Parameter: proto.String(p.param), ProtoFile: protos,
 		}
 		if err := run(ctx, p.pkg, request, dir); err != nil {
 			return fmt.Errorf("%s: %w", p.pkg, err)
