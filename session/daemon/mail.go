@@ -27,6 +27,15 @@ const (
 	// mailboxesEvery is how often is looked whether there is another mailbox.
 	mailboxesEvery = 5 * time.Second
 	maxPollPause   = time.Minute
+	// publishEvery is how often our bundle is stored again, for nodes that forgot
+	// it and weeks that begin; a new one is stored at once.
+	publishEvery = 24 * time.Hour
+	// refreshEvery is how often newer bundles of contacts are looked for, and
+	// outdatedAge how old a bundle is that is looked for.
+	refreshEvery = 6 * time.Hour
+	outdatedAge  = 7 * 24 * time.Hour
+	// bundlesEvery is how often is looked whether there is something to do.
+	bundlesEvery = time.Minute
 	// minRelays is how many relays an onion of three hops needs to choose from.
 	minRelays = 3
 )
@@ -86,6 +95,7 @@ func (m *mail) Deliver(ctx context.Context, to string, mailbox delivery.Mailbox,
 func (m *mail) run(ctx context.Context) {
 	var work sync.WaitGroup
 	defer work.Wait()
+	work.Go(func() { m.keepBundles(ctx) })
 	running := map[identity.MailboxID]context.CancelFunc{}
 	usable := false
 	for ctx.Err() == nil {
@@ -189,6 +199,57 @@ func (m *mail) readOnce(ctx context.Context, box identity.MailboxKey, wait time.
 		}
 	}
 	return failed
+}
+
+// keepBundles publishes our bundle and looks for those of contacts until ctx ends.
+func (m *mail) keepBundles(ctx context.Context) {
+	var published *identity.Bundle
+	var publishedAt, refreshedAt time.Time
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			timer.Reset(bundlesEvery)
+		}
+		if !m.usable() {
+			continue
+		}
+		now := m.cfg.Clock.Now()
+		if own, err := m.messenger.Bundle(); err == nil && (own.NewerThan(published) || now.Sub(publishedAt) >= publishEvery) {
+			if err := m.client.PublishBundle(ctx, own, now); err != nil {
+				m.cfg.Logger.Debug("publishing our bundle", "error", err)
+			} else {
+				published, publishedAt = own, now
+			}
+		}
+		if now.Sub(refreshedAt) >= refreshEvery {
+			m.refresh(ctx, now)
+			refreshedAt = now
+		}
+	}
+}
+
+// refresh looks for newer bundles of contacts.
+func (m *mail) refresh(ctx context.Context, now time.Time) {
+	ids, err := m.messenger.Outdated(outdatedAge)
+	if err != nil {
+		m.cfg.Logger.Error("looking for old bundles", "error", err)
+	}
+	for _, id := range ids {
+		b, err := m.client.FindBundle(ctx, id, now)
+		if err == nil {
+			_, err = m.messenger.Learn(b)
+		}
+		if err != nil && !errors.Is(err, swarm.ErrNotFound) {
+			m.cfg.Logger.Debug("looking for a contact's bundle", "error", err)
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
 }
 
 func (m *mail) close() { m.client.Close() }

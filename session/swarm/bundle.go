@@ -1,11 +1,14 @@
 package swarm
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
+	"github.com/pars-network/pars/session/digest"
 	"github.com/pars-network/pars/session/identity"
 	"github.com/pars-network/pars/session/nodes"
 )
@@ -96,10 +99,13 @@ func (c *Client) readSlot(ctx context.Context, node nodes.ID, slot Key) ([][]byt
 }
 
 // PublishBundle puts a bundle into the slots of this and the next three weeks. It
-// fails if any of them got no quorum.
+// fails if any of them got no quorum. The same bundle gives the same sealed value
+// each time, so that publishing it again takes no further place in a slot.
 func (c *Client) PublishBundle(ctx context.Context, b *identity.Bundle, now time.Time) error {
 	for _, week := range identity.PublishWeeks(now) {
-		sealed, err := identity.SealBundle(c.cfg.Rand, b, week)
+		// Who does not have the bundle can't tell this from a random nonce.
+		nonce := digest.Derive(b.Bytes(), []byte("pars bundle nonce v1"), strconv.FormatUint(week, 10), 24)
+		sealed, err := identity.SealBundle(bytes.NewReader(nonce), b, week)
 		if err != nil {
 			return err
 		}
