@@ -20,6 +20,7 @@ import (
 	"github.com/ava-labs/libevm/accounts/abi"
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/vm"
+	"github.com/ava-labs/libevm/crypto"
 
 	"github.com/pars-network/pars/evm/graphql"
 	"github.com/pars-network/pars/internal/evmtest"
@@ -595,5 +596,39 @@ func TestIntrospectionAgreesWithGraphQLJS(t *testing.T) {
 	}
 	if compared < 15 {
 		t.Errorf("%d types were compared, want at least 15", compared)
+	}
+}
+
+// A contract reads a pool of the DEX and a feed of the oracle by GraphQL.
+func TestBazaarReadsPoolsByGraphQL(t *testing.T) {
+	e := evmtest.New(t, evmtest.Block{})
+	bazaar := deploy(t, e, compiled(t, "Bazaar.sol", "Bazaar"), 0)
+	var key []byte
+	for _, n := range []int64{1, 2, 3000, 60, 0} {
+		key = append(key, common.BigToHash(big.NewInt(n)).Bytes()...)
+	}
+	price := new(big.Int).Lsh(big.NewInt(3), 95)
+	input := append(append(crypto.Keccak256([]byte("initialize((address,address,uint24,int24,address),uint160)"))[:4], key...), common.BigToHash(price).Bytes()...)
+	if out, _, err := e.Do(vm.Call, precompile.PoolManagerAddress, input, evmtest.Gas); err != nil {
+		t.Fatalf("initialize: %x, %v", out, err)
+	}
+	out, used, revert := bazaar.call(t, "poolPrice", crypto.Keccak256Hash(key))
+	if revert != "" || out[0].(*big.Int).Cmp(price) != 0 || out[1].(*big.Int).Sign() != 0 {
+		t.Errorf("poolPrice = %v, revert %q, want %s and no liquidity", out, revert, price)
+	}
+	t.Logf("reading a pool's price by GraphQL in a contract used %d gas", used)
+	if _, _, revert := bazaar.call(t, "poolPrice", common.Hash{1}); revert != "NoNumber" {
+		t.Errorf("a pool that isn't there: revert %q, want NoNumber", revert)
+	}
+	if _, _, revert := bazaar.call(t, "cheapest"); revert != "NoNumber" {
+		t.Errorf("the cheapest of no offers: revert %q, want NoNumber", revert)
+	}
+	for i, title := range []string{"a carpet", "\"id\":\"7\" saffron"} {
+		if _, used, revert := bazaar.call(t, "offer", title, big.NewInt(int64(50-i))); revert != "" || i == 1 && used > 500_000 {
+			t.Fatalf("offer: revert %q, %d gas", revert, used)
+		}
+	}
+	if out, _, _ := bazaar.call(t, "cheapest"); out[0].(*big.Int).Int64() != 2 || out[1].(*big.Int).Int64() != 49 {
+		t.Errorf("cheapest = %v, want offer 2 for 49", out)
 	}
 }

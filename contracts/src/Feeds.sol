@@ -21,6 +21,7 @@ library Feeds {
     function price(bytes32 feedId, uint32 maxAge) internal view returns (uint256) {
         (int224 value,) = NATIVE.readFresh(feedId, maxAge);
         if (value <= 0) revert NotAPrice(value);
+        // forge-lint: disable-next-line(unsafe-typecast) it is positive
         return uint256(int256(value));
     }
 }

@@ -42,6 +42,14 @@ library GraphQL {
         if (pos == from) revert NoNumber(key);
     }
 
+    /// @notice The same for a number that is not negative.
+    function natural(string memory json, string memory key) internal pure returns (uint256) {
+        int256 value = number(json, key);
+        if (value < 0) revert NoNumber(key);
+        // forge-lint: disable-next-line(unsafe-typecast) it is not negative
+        return uint256(value);
+    }
+
     /// @dev Where part starts in text; text.length when it is not there.
     function find(bytes memory text, bytes memory part) private pure returns (uint256) {
         for (uint256 i; i + part.length <= text.length; i++) {

@@ -46,6 +46,7 @@ contract Bazaar {
         _seller[number] = msg.sender;
         string memory seller = hexOf(msg.sender);
         GraphQL.NATIVE.put(schema, "Seller", seller, abi.encode(msg.sender));
+        // forge-lint: disable-next-line(unsafe-typecast) it has at most 128 bits
         GraphQL.NATIVE.put(schema, "Offer", decimal(number), abi.encode(seller, title, int256(price)));
     }
 
@@ -64,7 +65,7 @@ contract Bazaar {
     function cheapest() external view returns (uint256 number, uint256 price) {
         string memory json =
             GraphQL.NATIVE.query(schema, "{ offers(orderBy: price, first: 1) { nodes { id price } } }", "");
-        return (uint256(GraphQL.number(json, "id")), uint256(GraphQL.number(json, "price")));
+        return (GraphQL.natural(json, "id"), GraphQL.natural(json, "price"));
     }
 
     /// @notice The newest value of an oracle's feed, by a query.
@@ -79,7 +80,7 @@ contract Bazaar {
         string memory json = GraphQL.ask(
             string.concat("{ pool(id: \"", hexOf(abi.encodePacked(poolId)), "\") { sqrtPriceX96 liquidity } }")
         );
-        return (uint256(GraphQL.number(json, "sqrtPriceX96")), uint256(GraphQL.number(json, "liquidity")));
+        return (GraphQL.natural(json, "sqrtPriceX96"), GraphQL.natural(json, "liquidity"));
     }
 
     function hexOf(address account) private pure returns (string memory) {
@@ -98,9 +99,10 @@ contract Bazaar {
     }
 
     function decimal(uint256 n) private pure returns (string memory) {
+        bytes10 digits = "0123456789";
         bytes memory out;
         do {
-            out = abi.encodePacked(uint8(48 + n % 10), out);
+            out = abi.encodePacked(digits[n % 10], out);
             n /= 10;
         } while (n > 0);
         return string(out);

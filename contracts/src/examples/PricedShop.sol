@@ -37,7 +37,10 @@ contract PricedShop {
     /// @notice What an item costs now, in wei, rounded up.
     function price() public view returns (uint256) {
         (, int256 answer,, uint256 updatedAt,) = feed.latestRoundData();
+        // Minutes matter here, not seconds, and proposers hold the clock within those.
+        // forge-lint: disable-next-line(block-timestamp)
         if (answer <= 0 || updatedAt + maxAge < block.timestamp) revert BadPrice(answer, updatedAt);
+        // forge-lint: disable-next-line(unsafe-typecast) it is positive
         uint256 dollars = uint256(answer);
         return (cents * 1 ether * 10 ** feed.decimals() + 100 * dollars - 1) / (100 * dollars);
     }
