@@ -23,7 +23,7 @@ const (
 var cheap = Argon2{Passes: 1, MemoryKiB: 64, Lanes: 1}
 
 func config(fs vfs.FS, passphrase string) Config {
-	return Config{Dir: "data", NetworkID: 1337, FS: fs, Passphrase: []byte(passphrase), Argon2: cheap}
+	return Config{Dir: "data", NetworkID: 1337, FS: fs, Passphrase: []byte(passphrase), Argon2: cheap, Region: 1 << 20}
 }
 
 func open(t *testing.T, cfg Config) *Store {

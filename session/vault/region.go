@@ -185,11 +185,13 @@ func (r *Region) write(c content) error {
 
 func (r *Region) writeLocked(c content) error {
 	c.generation++
-	block, err := sealSlot(r.v.cfg.Rand, r.key, r.slot, c)
-	if err != nil {
-		return err
-	}
 	for i := range 2 {
+		// Each copy is encrypted by itself: two equal blocks would show that the slot
+		// is in use.
+		block, err := sealSlot(r.v.cfg.Rand, r.key, r.slot, c)
+		if err != nil {
+			return err
+		}
 		if err := r.v.putSlots(i, map[int][]byte{r.slot: block}); err != nil {
 			return err
 		}

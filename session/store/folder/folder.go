@@ -68,7 +68,7 @@ type Folder struct {
 	keys keyTree
 }
 
-// Open opens the store in dir with its passphrase.
+// Open opens the store in dir with its passphrase. It changes nothing in it.
 func Open(f vfs.FS, dir string, network uint32, passphrase []byte) (*Folder, error) {
 	o := &Folder{fs: f, dir: dir}
 	var err error
@@ -79,7 +79,7 @@ func Open(f vfs.FS, dir string, network uint32, passphrase []byte) (*Folder, err
 	if o.lock, err = pebble.LockDirectory(db, f); err != nil {
 		return nil, fmt.Errorf("%w: %s (%w)", ErrLocked, dir, err)
 	}
-	o.db, err = pebble.Open(db, &pebble.Options{FS: f, Lock: o.lock, Logger: quiet{}, ErrorIfNotExists: true, CacheSize: 1 << 20})
+	o.db, err = pebble.Open(db, &pebble.Options{FS: f, Lock: o.lock, Logger: quiet{}, ReadOnly: true, CacheSize: 1 << 20})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: opening its records: %w", ErrCorrupt, err), o.lock.Close())
 	}
@@ -127,7 +127,7 @@ func (o *Folder) Graph(f func(key, value []byte) error) (err error) {
 	if err != nil {
 		return err
 	}
-	db, err := pebble.Open(dir, &pebble.Options{FS: cryptfs.New(o.fs, key, rand.Reader), Logger: quiet{}, CacheSize: 1 << 20})
+	db, err := pebble.Open(dir, &pebble.Options{FS: cryptfs.New(o.fs, key, rand.Reader), Logger: quiet{}, ReadOnly: true, CacheSize: 1 << 20})
 	if err != nil {
 		return fmt.Errorf("%w: opening its graph: %w", ErrCorrupt, err)
 	}
