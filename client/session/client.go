@@ -39,6 +39,7 @@ type Client struct {
 	Contacts apiconnect.ContactServiceClient
 	Messages apiconnect.MessageServiceClient
 	Spaces   apiconnect.SpaceServiceClient
+	Vault    apiconnect.VaultServiceClient
 
 	address string
 	http    *http.Client
@@ -78,6 +79,7 @@ func Dial(cfg Config) (*Client, error) {
 	c.Contacts = apiconnect.NewContactServiceClient(c.http, base, opts)
 	c.Messages = apiconnect.NewMessageServiceClient(c.http, base, opts)
 	c.Spaces = apiconnect.NewSpaceServiceClient(c.http, base, opts)
+	c.Vault = apiconnect.NewVaultServiceClient(c.http, base, opts)
 	return c, nil
 }
 

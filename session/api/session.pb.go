@@ -3591,6 +3591,447 @@ func (x *SetNoteResponse) GetNote() *Note {
 	return nil
 }
 
+type GetVaultRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVaultRequest) Reset() {
+	*x = GetVaultRequest{}
+	mi := &file_session_api_session_proto_msgTypes[62]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVaultRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVaultRequest) ProtoMessage() {}
+
+func (x *GetVaultRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[62]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVaultRequest.ProtoReflect.Descriptor instead.
+func (*GetVaultRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{62}
+}
+
+type GetVaultResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	File  string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// Of each of the four regions, and how much of this profile's is in use.
+	RegionBytes uint64    `protobuf:"varint,2,opt,name=region_bytes,json=regionBytes,proto3" json:"region_bytes,omitempty"`
+	UsedBytes   uint64    `protobuf:"varint,3,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
+	Protected   bool      `protobuf:"varint,4,opt,name=protected,proto3" json:"protected,omitempty"`
+	Deadline    *Deadline `protobuf:"bytes,5,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// When the profile was restored from a backup, 0 for never.
+	RestoredAtMs  int64 `protobuf:"varint,6,opt,name=restored_at_ms,json=restoredAtMs,proto3" json:"restored_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVaultResponse) Reset() {
+	*x = GetVaultResponse{}
+	mi := &file_session_api_session_proto_msgTypes[63]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVaultResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVaultResponse) ProtoMessage() {}
+
+func (x *GetVaultResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[63]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVaultResponse.ProtoReflect.Descriptor instead.
+func (*GetVaultResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{63}
+}
+
+func (x *GetVaultResponse) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *GetVaultResponse) GetRegionBytes() uint64 {
+	if x != nil {
+		return x.RegionBytes
+	}
+	return 0
+}
+
+func (x *GetVaultResponse) GetUsedBytes() uint64 {
+	if x != nil {
+		return x.UsedBytes
+	}
+	return 0
+}
+
+func (x *GetVaultResponse) GetProtected() bool {
+	if x != nil {
+		return x.Protected
+	}
+	return false
+}
+
+func (x *GetVaultResponse) GetDeadline() *Deadline {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+func (x *GetVaultResponse) GetRestoredAtMs() int64 {
+	if x != nil {
+		return x.RestoredAtMs
+	}
+	return 0
+}
+
+type Deadline struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seconds after the last sign of life; 0 means that there is none.
+	WithinS uint64 `protobuf:"varint,1,opt,name=within_s,json=withinS,proto3" json:"within_s,omitempty"`
+	// It destroys every profile, not only this one.
+	All           bool  `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
+	AliveAtMs     int64 `protobuf:"varint,3,opt,name=alive_at_ms,json=aliveAtMs,proto3" json:"alive_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deadline) Reset() {
+	*x = Deadline{}
+	mi := &file_session_api_session_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deadline) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deadline) ProtoMessage() {}
+
+func (x *Deadline) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deadline.ProtoReflect.Descriptor instead.
+func (*Deadline) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *Deadline) GetWithinS() uint64 {
+	if x != nil {
+		return x.WithinS
+	}
+	return 0
+}
+
+func (x *Deadline) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *Deadline) GetAliveAtMs() int64 {
+	if x != nil {
+		return x.AliveAtMs
+	}
+	return 0
+}
+
+type SetDeadlineRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	WithinS       uint64                 `protobuf:"varint,1,opt,name=within_s,json=withinS,proto3" json:"within_s,omitempty"`
+	All           bool                   `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDeadlineRequest) Reset() {
+	*x = SetDeadlineRequest{}
+	mi := &file_session_api_session_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDeadlineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDeadlineRequest) ProtoMessage() {}
+
+func (x *SetDeadlineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDeadlineRequest.ProtoReflect.Descriptor instead.
+func (*SetDeadlineRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *SetDeadlineRequest) GetWithinS() uint64 {
+	if x != nil {
+		return x.WithinS
+	}
+	return 0
+}
+
+func (x *SetDeadlineRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+type SetDeadlineResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Deadline      *Deadline              `protobuf:"bytes,1,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDeadlineResponse) Reset() {
+	*x = SetDeadlineResponse{}
+	mi := &file_session_api_session_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDeadlineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDeadlineResponse) ProtoMessage() {}
+
+func (x *SetDeadlineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDeadlineResponse.ProtoReflect.Descriptor instead.
+func (*SetDeadlineResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *SetDeadlineResponse) GetDeadline() *Deadline {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+type CheckInRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckInRequest) Reset() {
+	*x = CheckInRequest{}
+	mi := &file_session_api_session_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckInRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckInRequest) ProtoMessage() {}
+
+func (x *CheckInRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckInRequest.ProtoReflect.Descriptor instead.
+func (*CheckInRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{67}
+}
+
+type CheckInResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Deadline      *Deadline              `protobuf:"bytes,1,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckInResponse) Reset() {
+	*x = CheckInResponse{}
+	mi := &file_session_api_session_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckInResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckInResponse) ProtoMessage() {}
+
+func (x *CheckInResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckInResponse.ProtoReflect.Descriptor instead.
+func (*CheckInResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *CheckInResponse) GetDeadline() *Deadline {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+type WipeVaultRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Must be true: nobody wipes by mistake.
+	Sure          bool `protobuf:"varint,1,opt,name=sure,proto3" json:"sure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WipeVaultRequest) Reset() {
+	*x = WipeVaultRequest{}
+	mi := &file_session_api_session_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WipeVaultRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WipeVaultRequest) ProtoMessage() {}
+
+func (x *WipeVaultRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WipeVaultRequest.ProtoReflect.Descriptor instead.
+func (*WipeVaultRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *WipeVaultRequest) GetSure() bool {
+	if x != nil {
+		return x.Sure
+	}
+	return false
+}
+
+type WipeVaultResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WipeVaultResponse) Reset() {
+	*x = WipeVaultResponse{}
+	mi := &file_session_api_session_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WipeVaultResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WipeVaultResponse) ProtoMessage() {}
+
+func (x *WipeVaultResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WipeVaultResponse.ProtoReflect.Descriptor instead.
+func (*WipeVaultResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{70}
+}
+
 var File_session_api_session_proto protoreflect.FileDescriptor
 
 const file_session_api_session_proto_rawDesc = "" +
@@ -3826,7 +4267,31 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x04base\x18\x04 \x01(\x04H\x00R\x04base\x88\x01\x01B\a\n" +
 	"\x05_base\"<\n" +
 	"\x0fSetNoteResponse\x12)\n" +
-	"\x04note\x18\x01 \x01(\v2\x15.pars.session.v1.NoteR\x04note*R\n" +
+	"\x04note\x18\x01 \x01(\v2\x15.pars.session.v1.NoteR\x04note\"\x11\n" +
+	"\x0fGetVaultRequest\"\xe3\x01\n" +
+	"\x10GetVaultResponse\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12!\n" +
+	"\fregion_bytes\x18\x02 \x01(\x04R\vregionBytes\x12\x1d\n" +
+	"\n" +
+	"used_bytes\x18\x03 \x01(\x04R\tusedBytes\x12\x1c\n" +
+	"\tprotected\x18\x04 \x01(\bR\tprotected\x125\n" +
+	"\bdeadline\x18\x05 \x01(\v2\x19.pars.session.v1.DeadlineR\bdeadline\x12$\n" +
+	"\x0erestored_at_ms\x18\x06 \x01(\x03R\frestoredAtMs\"W\n" +
+	"\bDeadline\x12\x19\n" +
+	"\bwithin_s\x18\x01 \x01(\x04R\awithinS\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\x12\x1e\n" +
+	"\valive_at_ms\x18\x03 \x01(\x03R\taliveAtMs\"A\n" +
+	"\x12SetDeadlineRequest\x12\x19\n" +
+	"\bwithin_s\x18\x01 \x01(\x04R\awithinS\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\"L\n" +
+	"\x13SetDeadlineResponse\x125\n" +
+	"\bdeadline\x18\x01 \x01(\v2\x19.pars.session.v1.DeadlineR\bdeadline\"\x10\n" +
+	"\x0eCheckInRequest\"H\n" +
+	"\x0fCheckInResponse\x125\n" +
+	"\bdeadline\x18\x01 \x01(\v2\x19.pars.session.v1.DeadlineR\bdeadline\"&\n" +
+	"\x10WipeVaultRequest\x12\x12\n" +
+	"\x04sure\x18\x01 \x01(\bR\x04sure\"\x13\n" +
+	"\x11WipeVaultResponse*R\n" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eDIRECTION_SENT\x10\x01\x12\x16\n" +
@@ -3874,7 +4339,12 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\vImportSpace\x12#.pars.session.v1.ImportSpaceRequest\x1a$.pars.session.v1.ImportSpaceResponse(\x01\x12R\n" +
 	"\tListNotes\x12!.pars.session.v1.ListNotesRequest\x1a\".pars.session.v1.ListNotesResponse\x12L\n" +
 	"\aGetNote\x12\x1f.pars.session.v1.GetNoteRequest\x1a .pars.session.v1.GetNoteResponse\x12L\n" +
-	"\aSetNote\x12\x1f.pars.session.v1.SetNoteRequest\x1a .pars.session.v1.SetNoteResponseB.Z,github.com/pars-network/pars/session/api;apib\x06proto3"
+	"\aSetNote\x12\x1f.pars.session.v1.SetNoteRequest\x1a .pars.session.v1.SetNoteResponse2\xe3\x02\n" +
+	"\fVaultService\x12Q\n" +
+	"\bGetVault\x12 .pars.session.v1.GetVaultRequest\x1a!.pars.session.v1.GetVaultResponse\"\x00\x12Z\n" +
+	"\vSetDeadline\x12#.pars.session.v1.SetDeadlineRequest\x1a$.pars.session.v1.SetDeadlineResponse\"\x00\x12N\n" +
+	"\aCheckIn\x12\x1f.pars.session.v1.CheckInRequest\x1a .pars.session.v1.CheckInResponse\"\x00\x12T\n" +
+	"\tWipeVault\x12!.pars.session.v1.WipeVaultRequest\x1a\".pars.session.v1.WipeVaultResponse\"\x00B.Z,github.com/pars-network/pars/session/api;apib\x06proto3"
 
 var (
 	file_session_api_session_proto_rawDescOnce sync.Once
@@ -3889,7 +4359,7 @@ func file_session_api_session_proto_rawDescGZIP() []byte {
 }
 
 var file_session_api_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
+var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
 var file_session_api_session_proto_goTypes = []any{
 	(Direction)(0),                  // 0: pars.session.v1.Direction
 	(State)(0),                      // 1: pars.session.v1.State
@@ -3955,6 +4425,15 @@ var file_session_api_session_proto_goTypes = []any{
 	(*GetNoteResponse)(nil),         // 61: pars.session.v1.GetNoteResponse
 	(*SetNoteRequest)(nil),          // 62: pars.session.v1.SetNoteRequest
 	(*SetNoteResponse)(nil),         // 63: pars.session.v1.SetNoteResponse
+	(*GetVaultRequest)(nil),         // 64: pars.session.v1.GetVaultRequest
+	(*GetVaultResponse)(nil),        // 65: pars.session.v1.GetVaultResponse
+	(*Deadline)(nil),                // 66: pars.session.v1.Deadline
+	(*SetDeadlineRequest)(nil),      // 67: pars.session.v1.SetDeadlineRequest
+	(*SetDeadlineResponse)(nil),     // 68: pars.session.v1.SetDeadlineResponse
+	(*CheckInRequest)(nil),          // 69: pars.session.v1.CheckInRequest
+	(*CheckInResponse)(nil),         // 70: pars.session.v1.CheckInResponse
+	(*WipeVaultRequest)(nil),        // 71: pars.session.v1.WipeVaultRequest
+	(*WipeVaultResponse)(nil),       // 72: pars.session.v1.WipeVaultResponse
 }
 var file_session_api_session_proto_depIdxs = []int32{
 	5,  // 0: pars.session.v1.ListPeersResponse.peers:type_name -> pars.session.v1.Peer
@@ -3982,65 +4461,76 @@ var file_session_api_session_proto_depIdxs = []int32{
 	57, // 22: pars.session.v1.ListNotesResponse.notes:type_name -> pars.session.v1.Note
 	57, // 23: pars.session.v1.GetNoteResponse.note:type_name -> pars.session.v1.Note
 	57, // 24: pars.session.v1.SetNoteResponse.note:type_name -> pars.session.v1.Note
-	2,  // 25: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
-	4,  // 26: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
-	7,  // 27: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
-	9,  // 28: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
-	11, // 29: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
-	14, // 30: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
-	16, // 31: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
-	18, // 32: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
-	21, // 33: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
-	23, // 34: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
-	25, // 35: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
-	27, // 36: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
-	30, // 37: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
-	32, // 38: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
-	34, // 39: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
-	38, // 40: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
-	40, // 41: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
-	42, // 42: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
-	44, // 43: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
-	46, // 44: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
-	48, // 45: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
-	50, // 46: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
-	53, // 47: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
-	55, // 48: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
-	58, // 49: pars.session.v1.SpaceService.ListNotes:input_type -> pars.session.v1.ListNotesRequest
-	60, // 50: pars.session.v1.SpaceService.GetNote:input_type -> pars.session.v1.GetNoteRequest
-	62, // 51: pars.session.v1.SpaceService.SetNote:input_type -> pars.session.v1.SetNoteRequest
-	3,  // 52: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
-	6,  // 53: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
-	8,  // 54: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
-	10, // 55: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
-	12, // 56: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
-	15, // 57: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
-	17, // 58: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
-	19, // 59: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
-	22, // 60: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
-	24, // 61: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
-	26, // 62: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
-	28, // 63: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
-	31, // 64: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
-	33, // 65: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
-	35, // 66: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
-	39, // 67: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
-	41, // 68: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
-	43, // 69: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
-	45, // 70: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
-	47, // 71: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
-	49, // 72: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
-	51, // 73: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
-	54, // 74: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
-	56, // 75: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
-	59, // 76: pars.session.v1.SpaceService.ListNotes:output_type -> pars.session.v1.ListNotesResponse
-	61, // 77: pars.session.v1.SpaceService.GetNote:output_type -> pars.session.v1.GetNoteResponse
-	63, // 78: pars.session.v1.SpaceService.SetNote:output_type -> pars.session.v1.SetNoteResponse
-	52, // [52:79] is the sub-list for method output_type
-	25, // [25:52] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	66, // 25: pars.session.v1.GetVaultResponse.deadline:type_name -> pars.session.v1.Deadline
+	66, // 26: pars.session.v1.SetDeadlineResponse.deadline:type_name -> pars.session.v1.Deadline
+	66, // 27: pars.session.v1.CheckInResponse.deadline:type_name -> pars.session.v1.Deadline
+	2,  // 28: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
+	4,  // 29: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
+	7,  // 30: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
+	9,  // 31: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
+	11, // 32: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
+	14, // 33: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
+	16, // 34: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
+	18, // 35: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
+	21, // 36: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
+	23, // 37: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
+	25, // 38: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
+	27, // 39: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
+	30, // 40: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
+	32, // 41: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
+	34, // 42: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
+	38, // 43: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
+	40, // 44: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
+	42, // 45: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
+	44, // 46: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
+	46, // 47: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
+	48, // 48: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
+	50, // 49: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
+	53, // 50: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
+	55, // 51: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
+	58, // 52: pars.session.v1.SpaceService.ListNotes:input_type -> pars.session.v1.ListNotesRequest
+	60, // 53: pars.session.v1.SpaceService.GetNote:input_type -> pars.session.v1.GetNoteRequest
+	62, // 54: pars.session.v1.SpaceService.SetNote:input_type -> pars.session.v1.SetNoteRequest
+	64, // 55: pars.session.v1.VaultService.GetVault:input_type -> pars.session.v1.GetVaultRequest
+	67, // 56: pars.session.v1.VaultService.SetDeadline:input_type -> pars.session.v1.SetDeadlineRequest
+	69, // 57: pars.session.v1.VaultService.CheckIn:input_type -> pars.session.v1.CheckInRequest
+	71, // 58: pars.session.v1.VaultService.WipeVault:input_type -> pars.session.v1.WipeVaultRequest
+	3,  // 59: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
+	6,  // 60: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
+	8,  // 61: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
+	10, // 62: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
+	12, // 63: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
+	15, // 64: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
+	17, // 65: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
+	19, // 66: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
+	22, // 67: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
+	24, // 68: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
+	26, // 69: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
+	28, // 70: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
+	31, // 71: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
+	33, // 72: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
+	35, // 73: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
+	39, // 74: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
+	41, // 75: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
+	43, // 76: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
+	45, // 77: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
+	47, // 78: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
+	49, // 79: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
+	51, // 80: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
+	54, // 81: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
+	56, // 82: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
+	59, // 83: pars.session.v1.SpaceService.ListNotes:output_type -> pars.session.v1.ListNotesResponse
+	61, // 84: pars.session.v1.SpaceService.GetNote:output_type -> pars.session.v1.GetNoteResponse
+	63, // 85: pars.session.v1.SpaceService.SetNote:output_type -> pars.session.v1.SetNoteResponse
+	65, // 86: pars.session.v1.VaultService.GetVault:output_type -> pars.session.v1.GetVaultResponse
+	68, // 87: pars.session.v1.VaultService.SetDeadline:output_type -> pars.session.v1.SetDeadlineResponse
+	70, // 88: pars.session.v1.VaultService.CheckIn:output_type -> pars.session.v1.CheckInResponse
+	72, // 89: pars.session.v1.VaultService.WipeVault:output_type -> pars.session.v1.WipeVaultResponse
+	59, // [59:90] is the sub-list for method output_type
+	28, // [28:59] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_session_api_session_proto_init() }
@@ -4057,9 +4547,9 @@ func file_session_api_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_session_api_session_proto_rawDesc), len(file_session_api_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   62,
+			NumMessages:   71,
 			NumExtensions: 0,
-			NumServices:   5,
+			NumServices:   6,
 		},
 		GoTypes:           file_session_api_session_proto_goTypes,
 		DependencyIndexes: file_session_api_session_proto_depIdxs,

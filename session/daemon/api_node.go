@@ -18,6 +18,7 @@ func (d *Daemon) handler() http.Handler {
 	mux.Handle(apiconnect.NewIdentityServiceHandler(identityService{d}))
 	mux.Handle(apiconnect.NewContactServiceHandler(contactService{d, new(sync.Mutex)}))
 	mux.Handle(apiconnect.NewMessageServiceHandler(messageService{d}))
+	mux.Handle(apiconnect.NewVaultServiceHandler(vaultService{d}))
 	mux.Handle(apiconnect.NewSpaceServiceHandler(spaceService{d}, connect.WithReadMaxBytes(maxRequest)))
 	return mux
 }

@@ -354,6 +354,30 @@ func (s *Store) Region() *vault.Region { return s.region }
 // Vault is the file that the store lies in.
 func (s *Store) Vault() *vault.Vault { return s.vault }
 
+// File is the path of the vault.
+func (s *Store) File() string { return s.cfg.vault().Path }
+
+// Wipe destroys the keys of every profile of the vault, while it is open. The store
+// takes nothing more; it should be closed.
+func (s *Store) Wipe() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return ErrClosed
+	}
+	err := s.vault.Wipe()
+	s.failed = vault.ErrWiped
+	for _, name := range looseFiles {
+		if e := s.cfg.FS.Remove(s.cfg.FS.PathJoin(s.cfg.Dir, name)); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// looseFiles lie beside the vault and say something about whose it is.
+var looseFiles = []string{"node.key", "api.token"}
+
 // Restored is when the store was restored from a backup; zero means never. What is
 // counted upwards with others, such as ratchets and authors of vertices, must be
 // begun anew then.
@@ -448,7 +472,7 @@ func Wipe(dir string) error {
 			errs = append(errs, folder.Destroy(cfg.FS, dir))
 		}
 	}
-	for _, name := range []string{"node.key", "api.token"} {
+	for _, name := range looseFiles {
 		if err := os.Remove(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/pars-network/pars/params"
 	"github.com/pars-network/pars/session/api"
 	"github.com/pars-network/pars/session/daemon"
+	"github.com/pars-network/pars/session/vault"
 	"github.com/spf13/pflag"
 )
 
@@ -22,7 +23,7 @@ type settings struct {
 	network, datadir, api, http, config string
 	listen, bootstrap                   []string
 	persistentKey                       bool
-	passphraseFile                      string
+	passphraseFile, vaultRegion         string
 	logLevel, logFormat                 string
 	json                                bool
 }
@@ -37,6 +38,7 @@ type file struct {
 	HTTP              *string   `toml:"http"`
 	PersistentNodeKey *bool     `toml:"persistent-node-key"`
 	PassphraseFile    *string   `toml:"passphrase-file"`
+	VaultRegion       *string   `toml:"vault-region"`
 	JSON              *bool     `toml:"json"`
 	Log               logFile   `toml:"log"`
 }
@@ -50,7 +52,7 @@ type logFile struct {
 func (s *settings) write(w io.Writer) error {
 	f := file{
 		Network: &s.network, DataDir: &s.datadir, API: &s.api, HTTP: &s.http, PersistentNodeKey: &s.persistentKey,
-		PassphraseFile: &s.passphraseFile, JSON: &s.json, Log: logFile{Level: &s.logLevel, Format: &s.logFormat},
+		PassphraseFile: &s.passphraseFile, VaultRegion: &s.vaultRegion, JSON: &s.json, Log: logFile{Level: &s.logLevel, Format: &s.logFormat},
 	}
 	if len(s.listen) > 0 { // an empty list in a file would mean to listen nowhere
 		f.Listen = &s.listen
@@ -70,6 +72,7 @@ func (s *settings) addTo(f *pflag.FlagSet) {
 	f.StringVar(&s.http, "http", "", "serve the API on this loopback address too, behind the token in api.token; off when empty")
 	f.BoolVar(&s.persistentKey, "persistent-node-key", false, "keep the peer id over restarts, for nodes that others bootstrap from")
 	f.StringVar(&s.passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the data folder")
+	f.StringVar(&s.vaultRegion, "vault-region", "", "size of each of the four regions of a new vault, such as 64MiB; it grows by itself (default 64MiB, on pars-dev 4MiB)")
 	f.StringVar(&s.logLevel, "log.level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log.format", "text", "text or json")
 	f.BoolVar(&s.json, "json", false, "print what is ready as one line of JSON")
@@ -130,6 +133,7 @@ func (s *settings) fromFile(f *pflag.FlagSet) error {
 	take(f, "http", &s.http, c.HTTP)
 	take(f, "persistent-node-key", &s.persistentKey, c.PersistentNodeKey)
 	take(f, "passphrase-file", &s.passphraseFile, c.PassphraseFile)
+	take(f, "vault-region", &s.vaultRegion, c.VaultRegion)
 	take(f, "json", &s.json, c.JSON)
 	take(f, "log.level", &s.logLevel, c.Log.Level)
 	take(f, "log.format", &s.logFormat, c.Log.Format)
@@ -153,8 +157,12 @@ func (s *settings) daemonConfig(logs io.Writer) (daemon.Config, error) {
 	if err != nil {
 		return daemon.Config{}, err
 	}
+	region, err := vault.ParseSize(s.vaultRegion)
+	if err != nil {
+		return daemon.Config{}, fmt.Errorf("%w: --vault-region: %w", daemon.ErrConfig, err)
+	}
 	return daemon.Config{
-		Network: network, DataDir: s.datadir, Listen: s.listen, Bootstrap: s.bootstrap,
+		Region: region, Network: network, DataDir: s.datadir, Listen: s.listen, Bootstrap: s.bootstrap,
 		PersistentNodeKey: s.persistentKey, APISocket: s.api, HTTP: s.http, Logger: logger,
 	}, nil
 }
