@@ -82,3 +82,7 @@ func noise(w io.WriterAt, rand io.Reader, at, n int64) error {
 	clear(seed)
 	return nil
 }
+
+// RegionOf is the size of each region of a vault file of so many bytes; 0 if it is too
+// small for one.
+func RegionOf(file int64) int64 { return regionSize(file) }
