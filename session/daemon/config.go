@@ -64,8 +64,8 @@ type Config struct {
 	// nowhere: what was made with another cost does not open.
 	Argon2 store.Argon2
 	// Region is how large each of the four regions of a new vault is, in bytes, a
-	// multiple of [vault.Step]; zero means 64 MiB, and [store.DefaultRegion] on the
-	// development network.
+	// multiple of [vault.Step]; zero means 64 MiB, and 4 MiB on the development
+	// network.
 	Region int64
 	// APISocket is the path of the API's unix socket; empty means
 	// DataDir/api.sock.
@@ -107,7 +107,7 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Region == 0 {
 		c.Region = 64 << 20
 		if c.Network == params.Dev {
-			c.Region = store.DefaultRegion
+			c.Region = 4 << 20
 		}
 	}
 	if c.Region < vault.MinRegion || c.Region > vault.MaxRegion || c.Region%vault.Step != 0 {

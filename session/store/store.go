@@ -97,7 +97,7 @@ type Argon2 = vault.Argon2
 
 // DefaultRegion is how large each of the four regions of a new vault is, in bytes,
 // where nothing else is said: little, since it grows.
-const DefaultRegion = 4 << 20
+const DefaultRegion = 1 << 20
 
 // Config says where a store is and who opens it.
 type Config struct {

@@ -22,7 +22,7 @@ var (
 	ErrPassphraseNeeded = errors.New("vault: a passphrase is needed")
 	// ErrUnprotected reports a passphrase for a vault that opens without one, so that
 	// nobody believes in a protection that is not there.
-	ErrUnprotected = errors.New("vault: it opens without a passphrase")
+	ErrUnprotected = errors.New("vault: it has no passphrase")
 	// ErrTaken reports a new passphrase that opens another profile of the vault.
 	ErrTaken = errors.New("vault: the passphrase opens another profile already")
 	// ErrNoRegion reports that every region belongs to a profile that must stay.
