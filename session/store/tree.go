@@ -59,7 +59,7 @@ func expand(key []byte, info string) ([]byte, error) {
 
 // child derives a child of a seed that is not stored.
 func (s seed) child(i uint64) (c seed, err error) {
-	b, err := expand(s.key[:], "pars store erasure child v1 "+string(rune('A'+i)))
+	b, err := derive(s.key[:], "pars store erasure child v1 "+string(rune('A'+i)))
 	copy(c.key[:], b)
 	return c, err
 }
@@ -76,7 +76,7 @@ func (s seed) derived() (*node, error) {
 	return n, nil
 }
 
-func (s seed) box() ([]byte, error) { return expand(s.key[:], "pars store erasure node v1") }
+func (s seed) box() ([]byte, error) { return derive(s.key[:], "pars store erasure node v1") }
 
 func nodeData(p place) []byte {
 	return binary.BigEndian.AppendUint64([]byte{'t', p.level}, p.index)
