@@ -53,8 +53,8 @@ type place struct {
 	index uint64
 }
 
-func expand(key []byte, info string) ([]byte, error) {
-	return hkdf.Expand(sha512.New, key, info, keySize)
+func derive(key []byte, info string) ([]byte, error) {
+	return hkdf.Key(sha512.New, key, nil, info, keySize)
 }
 
 // child derives a child of a seed that is not stored.
