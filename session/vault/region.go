@@ -259,7 +259,7 @@ func (v *Vault) begin(slot int, p Profile) (*Region, error) {
 	if p.DestroyOthers {
 		r.c.onOpen = ScopeOthers
 	}
-	if _, err := ioReadFull(v.cfg.Rand, r.c.region[:]); err != nil {
+	if err := readRandom(v.cfg.Rand, r.c.region[:]); err != nil {
 		return nil, err
 	}
 	var err error

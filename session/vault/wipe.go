@@ -8,12 +8,12 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-func ioReadFull(r io.Reader, b []byte) (int, error) {
-	n, err := io.ReadFull(r, b)
-	if err != nil {
-		err = fmt.Errorf("vault: reading randomness: %w", err)
+// readRandom fills b.
+func readRandom(r io.Reader, b []byte) error {
+	if _, err := io.ReadFull(r, b); err != nil {
+		return fmt.Errorf("vault: reading randomness: %w", err)
 	}
-	return n, err
+	return nil
 }
 
 // Wipe destroys the salt and every slot, so that no passphrase opens anything any
@@ -63,7 +63,7 @@ func (r *Region) destroy(s Scope) error {
 		for slot := range Regions {
 			if s == ScopeAll || (slot == r.slot) == (s == ScopeThis) {
 				block := make([]byte, blockSize)
-				if _, err := ioReadFull(r.v.cfg.Rand, block); err != nil {
+				if err := readRandom(r.v.cfg.Rand, block); err != nil {
 					return err
 				}
 				blocks[slot] = block

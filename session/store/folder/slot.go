@@ -180,15 +180,14 @@ func newest(f vfs.FS, path string) (header, []byte, error) {
 	first, second := b[:slotSize], b[slotSize:2*slotSize]
 	h1, err1 := parseHeader(first)
 	h2, err2 := parseHeader(second)
-	switch {
-	case err1 != nil && err2 != nil:
-		if errors.Is(err1, ErrSchema) {
-			return header{}, nil, err1
-		}
-		return header{}, nil, fmt.Errorf("%w: %w", ErrCorrupt, err1)
-	case err2 != nil || (err1 == nil && h1.generation >= h2.generation):
-		return h1, first, nil
-	default:
-		return h2, second, nil
+	if errors.Is(err1, ErrSchema) {
+		return header{}, nil, err1
 	}
+	if err1 != nil && err2 != nil {
+		return header{}, nil, fmt.Errorf("%w: %w", ErrCorrupt, err1)
+	}
+	if good1, good2 := err1 == nil, err2 == nil; !good2 || (good1 && h1.generation >= h2.generation) {
+		return h1, first, nil
+	}
+	return h2, second, nil
 }
