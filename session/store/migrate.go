@@ -15,6 +15,9 @@ import (
 // movingSuffix is behind the name of a vault that is not complete.
 const movingSuffix = ".moving"
 
+// lockSuffix is what package vault puts behind the name of a lock.
+const lockSuffix = ".lock"
+
 // moveBytes is how much one batch of a move carries.
 const moveBytes = 1 << 20
 
@@ -39,6 +42,9 @@ func migrate(cfg Config) error {
 	}
 	if cfg.Logger != nil {
 		cfg.Logger.Info("the data folder was moved into one file", "file", to.Path)
+	}
+	if err := cfg.FS.Remove(to.Path + movingSuffix + lockSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
 	return folder.Destroy(cfg.FS, cfg.Dir)
 }
