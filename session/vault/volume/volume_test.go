@@ -489,3 +489,62 @@ func TestNothingIsReadable(t *testing.T) {
 		t.Errorf("printed as %s", s)
 	}
 }
+
+// What a removed file was in is not written over before the removal is durable: after a
+// crash the file is gone, or whole.
+func TestRemovedFilesAreWholeOrGone(t *testing.T) {
+	const seed = 11
+	rng := rand.New(rand.NewPCG(seed, 0))
+	under := vfs.NewCrashableMem()
+	d := attach(t, under, mib, mib)
+	mustFormat(t, d)
+	v := mustOpen(t, d)
+	content := func(b byte) []byte { return bytes.Repeat([]byte{b}, 700_000) }
+	old, err := v.Create("old", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Write(content(1)); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(old.Sync(), old.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.barrier(); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Remove("old"); err != nil {
+		t.Fatal(err)
+	}
+	g, err := v.Create("new", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, gone := 0, 0
+	for at := 0; at < 700_000; at += 50_000 {
+		if _, err := g.Write(content(2)[at : at+50_000]); err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			after := mustOpen(t, attach(t, under.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng}), mib, mib))
+			check(t, after)
+			f, err := after.Open("old")
+			if errors.Is(err, fs.ErrNotExist) {
+				gone++
+				continue
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if b, err := io.ReadAll(f); err != nil || !bytes.Equal(b, content(1)) {
+				t.Fatalf("after %d bytes of another file: %d bytes of the removed one, %v", at, len(b), err)
+			}
+			whole++
+		}
+	}
+	if whole == 0 || gone == 0 {
+		t.Errorf("%d times whole, %d times gone: the test saw only one", whole, gone)
+	}
+	if err := errors.Join(g.Close(), v.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
