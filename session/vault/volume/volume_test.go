@@ -499,7 +499,7 @@ func TestRemovedFilesAreWholeOrGone(t *testing.T) {
 	d := attach(t, under, mib, mib)
 	mustFormat(t, d)
 	v := mustOpen(t, d)
-	content := func(b byte) []byte { return bytes.Repeat([]byte{b}, 700_000) }
+	content := func(b byte) []byte { return bytes.Repeat([]byte{b}, 500_000) }
 	old, err := v.Create("old", "")
 	if err != nil {
 		t.Fatal(err)
@@ -521,12 +521,12 @@ func TestRemovedFilesAreWholeOrGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	whole, gone := 0, 0
-	for at := 0; at < 700_000; at += 50_000 {
+	for at := 0; at < 500_000; at += 50_000 {
 		if _, err := g.Write(content(2)[at : at+50_000]); err != nil {
 			t.Fatal(err)
 		}
 		for range 3 {
-			after := mustOpen(t, attach(t, under.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng}), mib, mib))
+			after := mustOpen(t, attach(t, under.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 50, RNG: rng}), mib, 2*mib))
 			check(t, after)
 			f, err := after.Open("old")
 			if errors.Is(err, fs.ErrNotExist) {
