@@ -148,6 +148,41 @@ const (
 	msgErrChainPassphrase
 	msgErrChainKey
 
+	msgVaultFile
+	msgVaultClosed
+	msgVaultUsed
+	msgVaultOpen
+	msgVaultRestoredAt
+	msgVaultNoDeadline
+	msgVaultDeadline
+	msgVaultDeadlineAll
+	msgVaultMade
+	msgVaultChanged
+	msgVaultProfileMade
+	msgVaultDuressMade
+	msgVaultWipeAsk
+	msgVaultWiped
+	msgVaultGrown
+	msgVaultAskPresent
+	msgVaultAskNew
+	msgVaultAskAgain
+	msgVaultAskKeep
+	msgVaultAskBackup
+	msgBackupMade
+	msgBackupImported
+	msgBackupLimits
+	msgErrVaultBackup
+	msgErrVaultPassphraseNeeded
+	msgErrVaultUnprotected
+	msgErrVaultPassphrase
+	msgErrVaultTaken
+	msgErrVaultNoRegion
+	msgErrVaultLocked
+	msgErrVaultExists
+	msgErrVaultNotFound
+	msgErrVaultNetwork
+	msgErrVaultSize
+
 	numTexts
 )
 
@@ -438,4 +473,140 @@ var catalogue = [numTexts][2]string{
 	msgErrChainRefused:     {"the node refuses", "گره نپذیرفت"},
 	msgErrChainPassphrase:  {"wrong passphrase, or a damaged keystore", "گذرواژه نادرست است یا فایل کلید آسیب دیده است"},
 	msgErrChainKey:         {"no private key", "این فایل کلید خصوصی ندارد"},
+	msgVaultFile: {
+		"vault %s: %s, four regions of %s each",
+		"گاوصندوق %s: %s، چهار بخش هر یک %s",
+	},
+	msgVaultClosed: {
+		"no sessiond has it open; which profiles are in it, nobody can tell",
+		"هیچ sessiond آن را باز نکرده است؛ هیچ‌کس نمی‌تواند بگوید چه نمایه‌هایی در آن است",
+	},
+	msgVaultUsed: {
+		"this profile uses %s",
+		"این نمایه %s را به کار برده است",
+	},
+	msgVaultOpen: {
+		"no passphrase: whoever has the file can read it; %s",
+		"بی‌گذرواژه: هر که این پرونده را دارد می‌تواند بخواندش؛ %s",
+	},
+	msgVaultRestoredAt: {
+		"restored from a backup at %s",
+		"در %s از پشتیبان بازگردانده شده است",
+	},
+	msgVaultNoDeadline: {
+		"no deadline: the keys stay until you destroy them",
+		"بی‌مهلت: کلیدها می‌مانند تا خودتان نابودشان کنید",
+	},
+	msgVaultDeadline: {
+		"without a sign of life for %s days the keys of this profile are destroyed; the last one was at %s",
+		"اگر %s روز نشانی از شما نباشد کلیدهای این نمایه نابود می‌شوند؛ آخرین نشان در %s بود",
+	},
+	msgVaultDeadlineAll: {
+		"without a sign of life for %s days the keys of every profile are destroyed; the last one was at %s",
+		"اگر %s روز نشانی از شما نباشد کلیدهای همهٔ نمایه‌ها نابود می‌شوند؛ آخرین نشان در %s بود",
+	},
+	msgVaultMade: {
+		"made %s, four regions of %s each",
+		"%s ساخته شد، چهار بخش هر یک %s",
+	},
+	msgVaultChanged: {
+		"the passphrase was changed; copies of the disk made before still open with the old one",
+		"گذرواژه عوض شد؛ رونوشت‌های پیشین دیسک هنوز با گذرواژهٔ پیشین باز می‌شوند",
+	},
+	msgVaultProfileMade: {
+		"the profile was made; sessiond opens it when it is given its passphrase",
+		"نمایه ساخته شد؛ sessiond با گذرواژه‌اش آن را باز می‌کند",
+	},
+	msgVaultDuressMade: {
+		"the decoy is set; use it now and then, so that it looks lived in",
+		"نمایهٔ فریب آماده است؛ گاهی به کارش ببرید تا واقعی بنماید",
+	},
+	msgVaultWipeAsk: {
+		"This destroys every profile for good. Type wipe to go on:",
+		"این کار همهٔ نمایه‌ها را برای همیشه نابود می‌کند. برای ادامه wipe بنویسید:",
+	},
+	msgVaultWiped: {
+		"the keys of every profile are destroyed, in %s ms",
+		"کلیدهای همهٔ نمایه‌ها در %s هزارم ثانیه نابود شدند",
+	},
+	msgVaultGrown: {
+		"each region has %s now",
+		"هر بخش اکنون %s است",
+	},
+	msgVaultAskPresent: {
+		"Present passphrase:",
+		"گذرواژهٔ کنونی:",
+	},
+	msgVaultAskNew: {
+		"New passphrase:",
+		"گذرواژهٔ تازه:",
+	},
+	msgVaultAskAgain: {
+		"Once more:",
+		"یک بار دیگر:",
+	},
+	msgVaultAskKeep: {
+		"Passphrase of another profile that must stay (empty: no more):",
+		"گذرواژهٔ نمایهٔ دیگری که باید بماند (خالی: دیگر نیست):",
+	},
+	msgVaultAskBackup: {
+		"Passphrase of the backup:",
+		"گذرواژهٔ پشتیبان:",
+	},
+	msgBackupMade: {
+		"the backup %s holds %s entries",
+		"پشتیبان %s دارای %s مدخل است",
+	},
+	msgBackupImported: {
+		"the backup of %s with %s entries is a profile now",
+		"پشتیبان %s با %s مدخل اکنون یک نمایه است",
+	},
+	msgBackupLimits: {
+		"A restored device can't continue conversations and groups whose keys have moved on since the backup: they are set up again. Messages received since are not in it. Never run the old device and the restored one at the same time.",
+		"دستگاه بازگردانده‌شده نمی‌تواند گفت‌وگوها و گروه‌هایی را که کلیدشان پس از پشتیبان عوض شده دنبال کند: از نو برپا می‌شوند. پیام‌های پس از آن در پشتیبان نیست. هرگز دستگاه پیشین و بازگردانده‌شده را هم‌زمان به کار نبرید.",
+	},
+	msgErrVaultBackup: {
+		"the backup does not open",
+		"پشتیبان باز نمی‌شود",
+	},
+	msgErrVaultPassphraseNeeded: {
+		"a passphrase is needed: give --passphrase-file",
+		"گذرواژه لازم است: ‎--passphrase-file‎ بدهید",
+	},
+	msgErrVaultUnprotected: {
+		"the vault has no passphrase",
+		"گاوصندوق گذرواژه ندارد",
+	},
+	msgErrVaultPassphrase: {
+		"wrong passphrase; nothing was changed",
+		"گذرواژه نادرست است؛ چیزی عوض نشد",
+	},
+	msgErrVaultTaken: {
+		"that passphrase opens a profile already; choose another",
+		"آن گذرواژه نمایه‌ای را باز می‌کند؛ گذرواژهٔ دیگری برگزینید",
+	},
+	msgErrVaultNoRegion: {
+		"all four regions belong to profiles that must stay",
+		"هر چهار بخش از آنِ نمایه‌هایی است که باید بمانند",
+	},
+	msgErrVaultLocked: {
+		"a sessiond or another command has the vault open; stop it first",
+		"sessiond یا فرمان دیگری گاوصندوق را باز کرده است؛ نخست آن را متوقف کنید",
+	},
+	msgErrVaultExists: {
+		"there is a vault already",
+		"گاوصندوقی از پیش هست",
+	},
+	msgErrVaultNotFound: {
+		"there is no vault; sessiond or parsctl vault init makes it",
+		"گاوصندوقی نیست؛ sessiond یا parsctl vault init آن را می‌سازد",
+	},
+	msgErrVaultNetwork: {
+		"another network; give the right --network",
+		"شبکهٔ دیگری است؛ ‎--network‎ درست را بدهید",
+	},
+	msgErrVaultSize: {
+		"no such size is possible",
+		"چنین اندازه‌ای شدنی نیست",
+	},
 }

@@ -49,6 +49,9 @@ func exitCode(err error) int {
 	if code, ok := chainExit(err); ok {
 		return code
 	}
+	if code, ok := vaultExit(err); ok {
+		return code
+	}
 	switch connect.CodeOf(err) {
 	case connect.CodeInvalidArgument, connect.CodeOutOfRange:
 		return ExitUsage
@@ -70,6 +73,9 @@ func (a *app) explain(err error) string {
 		return text
 	}
 	if text := a.explainChain(err); text != "" {
+		return text
+	}
+	if text := a.explainVault(err); text != "" {
 		return text
 	}
 	var ce *connect.Error

@@ -43,6 +43,7 @@ type Client struct {
 	Groups   apiconnect.GroupServiceClient
 	// Conversations are texts with what was said about them since.
 	Conversations apiconnect.ConversationServiceClient
+	Vault         apiconnect.VaultServiceClient
 
 	address string
 	http    *http.Client
@@ -85,6 +86,7 @@ func Dial(cfg Config) (*Client, error) {
 	c.Services = apiconnect.NewServiceNodeServiceClient(c.http, base, opts)
 	c.Groups = apiconnect.NewGroupServiceClient(c.http, base, opts)
 	c.Conversations = apiconnect.NewConversationServiceClient(c.http, base, opts)
+	c.Vault = apiconnect.NewVaultServiceClient(c.http, base, opts)
 	return c, nil
 }
 

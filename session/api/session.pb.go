@@ -4043,6 +4043,447 @@ func (x *LeaveServiceResponse) GetLeft() uint64 {
 	return 0
 }
 
+type GetVaultRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVaultRequest) Reset() {
+	*x = GetVaultRequest{}
+	mi := &file_session_api_session_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVaultRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVaultRequest) ProtoMessage() {}
+
+func (x *GetVaultRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVaultRequest.ProtoReflect.Descriptor instead.
+func (*GetVaultRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{71}
+}
+
+type GetVaultResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	File  string                 `protobuf:"bytes,1,opt,name=file,proto3" json:"file,omitempty"`
+	// Of each of the four regions, and how much of this profile's is in use.
+	RegionBytes uint64    `protobuf:"varint,2,opt,name=region_bytes,json=regionBytes,proto3" json:"region_bytes,omitempty"`
+	UsedBytes   uint64    `protobuf:"varint,3,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
+	Protected   bool      `protobuf:"varint,4,opt,name=protected,proto3" json:"protected,omitempty"`
+	Deadline    *Deadline `protobuf:"bytes,5,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// When the profile was restored from a backup, 0 for never.
+	RestoredAtMs  int64 `protobuf:"varint,6,opt,name=restored_at_ms,json=restoredAtMs,proto3" json:"restored_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetVaultResponse) Reset() {
+	*x = GetVaultResponse{}
+	mi := &file_session_api_session_proto_msgTypes[72]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetVaultResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetVaultResponse) ProtoMessage() {}
+
+func (x *GetVaultResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[72]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetVaultResponse.ProtoReflect.Descriptor instead.
+func (*GetVaultResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{72}
+}
+
+func (x *GetVaultResponse) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *GetVaultResponse) GetRegionBytes() uint64 {
+	if x != nil {
+		return x.RegionBytes
+	}
+	return 0
+}
+
+func (x *GetVaultResponse) GetUsedBytes() uint64 {
+	if x != nil {
+		return x.UsedBytes
+	}
+	return 0
+}
+
+func (x *GetVaultResponse) GetProtected() bool {
+	if x != nil {
+		return x.Protected
+	}
+	return false
+}
+
+func (x *GetVaultResponse) GetDeadline() *Deadline {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+func (x *GetVaultResponse) GetRestoredAtMs() int64 {
+	if x != nil {
+		return x.RestoredAtMs
+	}
+	return 0
+}
+
+type Deadline struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seconds after the last sign of life; 0 means that there is none.
+	WithinS uint64 `protobuf:"varint,1,opt,name=within_s,json=withinS,proto3" json:"within_s,omitempty"`
+	// It destroys every profile, not only this one.
+	All           bool  `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
+	AliveAtMs     int64 `protobuf:"varint,3,opt,name=alive_at_ms,json=aliveAtMs,proto3" json:"alive_at_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Deadline) Reset() {
+	*x = Deadline{}
+	mi := &file_session_api_session_proto_msgTypes[73]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Deadline) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Deadline) ProtoMessage() {}
+
+func (x *Deadline) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[73]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Deadline.ProtoReflect.Descriptor instead.
+func (*Deadline) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{73}
+}
+
+func (x *Deadline) GetWithinS() uint64 {
+	if x != nil {
+		return x.WithinS
+	}
+	return 0
+}
+
+func (x *Deadline) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+func (x *Deadline) GetAliveAtMs() int64 {
+	if x != nil {
+		return x.AliveAtMs
+	}
+	return 0
+}
+
+type SetDeadlineRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	WithinS       uint64                 `protobuf:"varint,1,opt,name=within_s,json=withinS,proto3" json:"within_s,omitempty"`
+	All           bool                   `protobuf:"varint,2,opt,name=all,proto3" json:"all,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDeadlineRequest) Reset() {
+	*x = SetDeadlineRequest{}
+	mi := &file_session_api_session_proto_msgTypes[74]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDeadlineRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDeadlineRequest) ProtoMessage() {}
+
+func (x *SetDeadlineRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[74]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDeadlineRequest.ProtoReflect.Descriptor instead.
+func (*SetDeadlineRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{74}
+}
+
+func (x *SetDeadlineRequest) GetWithinS() uint64 {
+	if x != nil {
+		return x.WithinS
+	}
+	return 0
+}
+
+func (x *SetDeadlineRequest) GetAll() bool {
+	if x != nil {
+		return x.All
+	}
+	return false
+}
+
+type SetDeadlineResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Deadline      *Deadline              `protobuf:"bytes,1,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDeadlineResponse) Reset() {
+	*x = SetDeadlineResponse{}
+	mi := &file_session_api_session_proto_msgTypes[75]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDeadlineResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDeadlineResponse) ProtoMessage() {}
+
+func (x *SetDeadlineResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[75]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDeadlineResponse.ProtoReflect.Descriptor instead.
+func (*SetDeadlineResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{75}
+}
+
+func (x *SetDeadlineResponse) GetDeadline() *Deadline {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+type CheckInRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckInRequest) Reset() {
+	*x = CheckInRequest{}
+	mi := &file_session_api_session_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckInRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckInRequest) ProtoMessage() {}
+
+func (x *CheckInRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckInRequest.ProtoReflect.Descriptor instead.
+func (*CheckInRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{76}
+}
+
+type CheckInResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Deadline      *Deadline              `protobuf:"bytes,1,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckInResponse) Reset() {
+	*x = CheckInResponse{}
+	mi := &file_session_api_session_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckInResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckInResponse) ProtoMessage() {}
+
+func (x *CheckInResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckInResponse.ProtoReflect.Descriptor instead.
+func (*CheckInResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *CheckInResponse) GetDeadline() *Deadline {
+	if x != nil {
+		return x.Deadline
+	}
+	return nil
+}
+
+type WipeVaultRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Must be true: nobody wipes by mistake.
+	Sure          bool `protobuf:"varint,1,opt,name=sure,proto3" json:"sure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WipeVaultRequest) Reset() {
+	*x = WipeVaultRequest{}
+	mi := &file_session_api_session_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WipeVaultRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WipeVaultRequest) ProtoMessage() {}
+
+func (x *WipeVaultRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WipeVaultRequest.ProtoReflect.Descriptor instead.
+func (*WipeVaultRequest) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *WipeVaultRequest) GetSure() bool {
+	if x != nil {
+		return x.Sure
+	}
+	return false
+}
+
+type WipeVaultResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WipeVaultResponse) Reset() {
+	*x = WipeVaultResponse{}
+	mi := &file_session_api_session_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WipeVaultResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WipeVaultResponse) ProtoMessage() {}
+
+func (x *WipeVaultResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_session_api_session_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WipeVaultResponse.ProtoReflect.Descriptor instead.
+func (*WipeVaultResponse) Descriptor() ([]byte, []int) {
+	return file_session_api_session_proto_rawDescGZIP(), []int{79}
+}
+
 var File_session_api_session_proto protoreflect.FileDescriptor
 
 const file_session_api_session_proto_rawDesc = "" +
@@ -4304,7 +4745,31 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"\x15\n" +
 	"\x13LeaveServiceRequest\"*\n" +
 	"\x14LeaveServiceResponse\x12\x12\n" +
-	"\x04left\x18\x01 \x01(\x04R\x04left*R\n" +
+	"\x04left\x18\x01 \x01(\x04R\x04left\"\x11\n" +
+	"\x0fGetVaultRequest\"\xe3\x01\n" +
+	"\x10GetVaultResponse\x12\x12\n" +
+	"\x04file\x18\x01 \x01(\tR\x04file\x12!\n" +
+	"\fregion_bytes\x18\x02 \x01(\x04R\vregionBytes\x12\x1d\n" +
+	"\n" +
+	"used_bytes\x18\x03 \x01(\x04R\tusedBytes\x12\x1c\n" +
+	"\tprotected\x18\x04 \x01(\bR\tprotected\x125\n" +
+	"\bdeadline\x18\x05 \x01(\v2\x19.pars.session.v1.DeadlineR\bdeadline\x12$\n" +
+	"\x0erestored_at_ms\x18\x06 \x01(\x03R\frestoredAtMs\"W\n" +
+	"\bDeadline\x12\x19\n" +
+	"\bwithin_s\x18\x01 \x01(\x04R\awithinS\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\x12\x1e\n" +
+	"\valive_at_ms\x18\x03 \x01(\x03R\taliveAtMs\"A\n" +
+	"\x12SetDeadlineRequest\x12\x19\n" +
+	"\bwithin_s\x18\x01 \x01(\x04R\awithinS\x12\x10\n" +
+	"\x03all\x18\x02 \x01(\bR\x03all\"L\n" +
+	"\x13SetDeadlineResponse\x125\n" +
+	"\bdeadline\x18\x01 \x01(\v2\x19.pars.session.v1.DeadlineR\bdeadline\"\x10\n" +
+	"\x0eCheckInRequest\"H\n" +
+	"\x0fCheckInResponse\x125\n" +
+	"\bdeadline\x18\x01 \x01(\v2\x19.pars.session.v1.DeadlineR\bdeadline\"&\n" +
+	"\x10WipeVaultRequest\x12\x12\n" +
+	"\x04sure\x18\x01 \x01(\bR\x04sure\"\x13\n" +
+	"\x11WipeVaultResponse*R\n" +
 	"\tDirection\x12\x19\n" +
 	"\x15DIRECTION_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eDIRECTION_SENT\x10\x01\x12\x16\n" +
@@ -4357,7 +4822,12 @@ const file_session_api_session_proto_rawDesc = "" +
 	"\aSetNote\x12\x1f.pars.session.v1.SetNoteRequest\x1a .pars.session.v1.SetNoteResponse2\xda\x01\n" +
 	"\x12ServiceNodeService\x12g\n" +
 	"\x10ListServiceNodes\x12(.pars.session.v1.ListServiceNodesRequest\x1a).pars.session.v1.ListServiceNodesResponse\x12[\n" +
-	"\fLeaveService\x12$.pars.session.v1.LeaveServiceRequest\x1a%.pars.session.v1.LeaveServiceResponseB.Z,github.com/pars-network/pars/session/api;apib\x06proto3"
+	"\fLeaveService\x12$.pars.session.v1.LeaveServiceRequest\x1a%.pars.session.v1.LeaveServiceResponse2\xe3\x02\n" +
+	"\fVaultService\x12Q\n" +
+	"\bGetVault\x12 .pars.session.v1.GetVaultRequest\x1a!.pars.session.v1.GetVaultResponse\"\x00\x12Z\n" +
+	"\vSetDeadline\x12#.pars.session.v1.SetDeadlineRequest\x1a$.pars.session.v1.SetDeadlineResponse\"\x00\x12N\n" +
+	"\aCheckIn\x12\x1f.pars.session.v1.CheckInRequest\x1a .pars.session.v1.CheckInResponse\"\x00\x12T\n" +
+	"\tWipeVault\x12!.pars.session.v1.WipeVaultRequest\x1a\".pars.session.v1.WipeVaultResponse\"\x00B.Z,github.com/pars-network/pars/session/api;apib\x06proto3"
 
 var (
 	file_session_api_session_proto_rawDescOnce sync.Once
@@ -4372,7 +4842,7 @@ func file_session_api_session_proto_rawDescGZIP() []byte {
 }
 
 var file_session_api_session_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 71)
+var file_session_api_session_proto_msgTypes = make([]protoimpl.MessageInfo, 80)
 var file_session_api_session_proto_goTypes = []any{
 	(Direction)(0),                   // 0: pars.session.v1.Direction
 	(State)(0),                       // 1: pars.session.v1.State
@@ -4447,6 +4917,15 @@ var file_session_api_session_proto_goTypes = []any{
 	(*ListServiceNodesResponse)(nil), // 70: pars.session.v1.ListServiceNodesResponse
 	(*LeaveServiceRequest)(nil),      // 71: pars.session.v1.LeaveServiceRequest
 	(*LeaveServiceResponse)(nil),     // 72: pars.session.v1.LeaveServiceResponse
+	(*GetVaultRequest)(nil),          // 73: pars.session.v1.GetVaultRequest
+	(*GetVaultResponse)(nil),         // 74: pars.session.v1.GetVaultResponse
+	(*Deadline)(nil),                 // 75: pars.session.v1.Deadline
+	(*SetDeadlineRequest)(nil),       // 76: pars.session.v1.SetDeadlineRequest
+	(*SetDeadlineResponse)(nil),      // 77: pars.session.v1.SetDeadlineResponse
+	(*CheckInRequest)(nil),           // 78: pars.session.v1.CheckInRequest
+	(*CheckInResponse)(nil),          // 79: pars.session.v1.CheckInResponse
+	(*WipeVaultRequest)(nil),         // 80: pars.session.v1.WipeVaultRequest
+	(*WipeVaultResponse)(nil),        // 81: pars.session.v1.WipeVaultResponse
 }
 var file_session_api_session_proto_depIdxs = []int32{
 	5,  // 0: pars.session.v1.ListPeersResponse.peers:type_name -> pars.session.v1.Peer
@@ -4477,73 +4956,84 @@ var file_session_api_session_proto_depIdxs = []int32{
 	61, // 25: pars.session.v1.GetNoteResponse.note:type_name -> pars.session.v1.Note
 	61, // 26: pars.session.v1.SetNoteResponse.note:type_name -> pars.session.v1.Note
 	68, // 27: pars.session.v1.ListServiceNodesResponse.nodes:type_name -> pars.session.v1.ServiceNode
-	2,  // 28: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
-	4,  // 29: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
-	7,  // 30: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
-	9,  // 31: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
-	11, // 32: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
-	14, // 33: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
-	16, // 34: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
-	18, // 35: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
-	21, // 36: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
-	23, // 37: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
-	25, // 38: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
-	27, // 39: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
-	29, // 40: pars.session.v1.ContactService.BlockContact:input_type -> pars.session.v1.BlockContactRequest
-	31, // 41: pars.session.v1.ContactService.UnblockContact:input_type -> pars.session.v1.UnblockContactRequest
-	34, // 42: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
-	36, // 43: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
-	38, // 44: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
-	42, // 45: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
-	44, // 46: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
-	46, // 47: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
-	48, // 48: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
-	50, // 49: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
-	52, // 50: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
-	54, // 51: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
-	57, // 52: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
-	59, // 53: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
-	62, // 54: pars.session.v1.SpaceService.ListNotes:input_type -> pars.session.v1.ListNotesRequest
-	64, // 55: pars.session.v1.SpaceService.GetNote:input_type -> pars.session.v1.GetNoteRequest
-	66, // 56: pars.session.v1.SpaceService.SetNote:input_type -> pars.session.v1.SetNoteRequest
-	69, // 57: pars.session.v1.ServiceNodeService.ListServiceNodes:input_type -> pars.session.v1.ListServiceNodesRequest
-	71, // 58: pars.session.v1.ServiceNodeService.LeaveService:input_type -> pars.session.v1.LeaveServiceRequest
-	3,  // 59: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
-	6,  // 60: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
-	8,  // 61: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
-	10, // 62: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
-	12, // 63: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
-	15, // 64: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
-	17, // 65: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
-	19, // 66: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
-	22, // 67: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
-	24, // 68: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
-	26, // 69: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
-	28, // 70: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
-	30, // 71: pars.session.v1.ContactService.BlockContact:output_type -> pars.session.v1.BlockContactResponse
-	32, // 72: pars.session.v1.ContactService.UnblockContact:output_type -> pars.session.v1.UnblockContactResponse
-	35, // 73: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
-	37, // 74: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
-	39, // 75: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
-	43, // 76: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
-	45, // 77: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
-	47, // 78: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
-	49, // 79: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
-	51, // 80: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
-	53, // 81: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
-	55, // 82: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
-	58, // 83: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
-	60, // 84: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
-	63, // 85: pars.session.v1.SpaceService.ListNotes:output_type -> pars.session.v1.ListNotesResponse
-	65, // 86: pars.session.v1.SpaceService.GetNote:output_type -> pars.session.v1.GetNoteResponse
-	67, // 87: pars.session.v1.SpaceService.SetNote:output_type -> pars.session.v1.SetNoteResponse
-	70, // 88: pars.session.v1.ServiceNodeService.ListServiceNodes:output_type -> pars.session.v1.ListServiceNodesResponse
-	72, // 89: pars.session.v1.ServiceNodeService.LeaveService:output_type -> pars.session.v1.LeaveServiceResponse
-	59, // [59:90] is the sub-list for method output_type
-	28, // [28:59] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	75, // 28: pars.session.v1.GetVaultResponse.deadline:type_name -> pars.session.v1.Deadline
+	75, // 29: pars.session.v1.SetDeadlineResponse.deadline:type_name -> pars.session.v1.Deadline
+	75, // 30: pars.session.v1.CheckInResponse.deadline:type_name -> pars.session.v1.Deadline
+	2,  // 31: pars.session.v1.NodeService.GetStatus:input_type -> pars.session.v1.GetStatusRequest
+	4,  // 32: pars.session.v1.NodeService.ListPeers:input_type -> pars.session.v1.ListPeersRequest
+	7,  // 33: pars.session.v1.IdentityService.CreateIdentity:input_type -> pars.session.v1.CreateIdentityRequest
+	9,  // 34: pars.session.v1.IdentityService.RestoreIdentity:input_type -> pars.session.v1.RestoreIdentityRequest
+	11, // 35: pars.session.v1.IdentityService.GetIdentity:input_type -> pars.session.v1.GetIdentityRequest
+	14, // 36: pars.session.v1.IdentityService.RevealPhrase:input_type -> pars.session.v1.RevealPhraseRequest
+	16, // 37: pars.session.v1.ContactService.ExportCard:input_type -> pars.session.v1.ExportCardRequest
+	18, // 38: pars.session.v1.ContactService.AddContact:input_type -> pars.session.v1.AddContactRequest
+	21, // 39: pars.session.v1.ContactService.ListContacts:input_type -> pars.session.v1.ListContactsRequest
+	23, // 40: pars.session.v1.ContactService.GetContact:input_type -> pars.session.v1.GetContactRequest
+	25, // 41: pars.session.v1.ContactService.RenameContact:input_type -> pars.session.v1.RenameContactRequest
+	27, // 42: pars.session.v1.ContactService.RemoveContact:input_type -> pars.session.v1.RemoveContactRequest
+	29, // 43: pars.session.v1.ContactService.BlockContact:input_type -> pars.session.v1.BlockContactRequest
+	31, // 44: pars.session.v1.ContactService.UnblockContact:input_type -> pars.session.v1.UnblockContactRequest
+	34, // 45: pars.session.v1.MessageService.SendMessage:input_type -> pars.session.v1.SendMessageRequest
+	36, // 46: pars.session.v1.MessageService.ListMessages:input_type -> pars.session.v1.ListMessagesRequest
+	38, // 47: pars.session.v1.MessageService.WatchMessages:input_type -> pars.session.v1.WatchMessagesRequest
+	42, // 48: pars.session.v1.SpaceService.CreateSpace:input_type -> pars.session.v1.CreateSpaceRequest
+	44, // 49: pars.session.v1.SpaceService.JoinSpace:input_type -> pars.session.v1.JoinSpaceRequest
+	46, // 50: pars.session.v1.SpaceService.ListSpaces:input_type -> pars.session.v1.ListSpacesRequest
+	48, // 51: pars.session.v1.SpaceService.PostToSpace:input_type -> pars.session.v1.PostToSpaceRequest
+	50, // 52: pars.session.v1.SpaceService.ListPosts:input_type -> pars.session.v1.ListPostsRequest
+	52, // 53: pars.session.v1.SpaceService.WatchPosts:input_type -> pars.session.v1.WatchPostsRequest
+	54, // 54: pars.session.v1.SpaceService.SyncSpace:input_type -> pars.session.v1.SyncSpaceRequest
+	57, // 55: pars.session.v1.SpaceService.ExportSpace:input_type -> pars.session.v1.ExportSpaceRequest
+	59, // 56: pars.session.v1.SpaceService.ImportSpace:input_type -> pars.session.v1.ImportSpaceRequest
+	62, // 57: pars.session.v1.SpaceService.ListNotes:input_type -> pars.session.v1.ListNotesRequest
+	64, // 58: pars.session.v1.SpaceService.GetNote:input_type -> pars.session.v1.GetNoteRequest
+	66, // 59: pars.session.v1.SpaceService.SetNote:input_type -> pars.session.v1.SetNoteRequest
+	69, // 60: pars.session.v1.ServiceNodeService.ListServiceNodes:input_type -> pars.session.v1.ListServiceNodesRequest
+	71, // 61: pars.session.v1.ServiceNodeService.LeaveService:input_type -> pars.session.v1.LeaveServiceRequest
+	73, // 62: pars.session.v1.VaultService.GetVault:input_type -> pars.session.v1.GetVaultRequest
+	76, // 63: pars.session.v1.VaultService.SetDeadline:input_type -> pars.session.v1.SetDeadlineRequest
+	78, // 64: pars.session.v1.VaultService.CheckIn:input_type -> pars.session.v1.CheckInRequest
+	80, // 65: pars.session.v1.VaultService.WipeVault:input_type -> pars.session.v1.WipeVaultRequest
+	3,  // 66: pars.session.v1.NodeService.GetStatus:output_type -> pars.session.v1.GetStatusResponse
+	6,  // 67: pars.session.v1.NodeService.ListPeers:output_type -> pars.session.v1.ListPeersResponse
+	8,  // 68: pars.session.v1.IdentityService.CreateIdentity:output_type -> pars.session.v1.CreateIdentityResponse
+	10, // 69: pars.session.v1.IdentityService.RestoreIdentity:output_type -> pars.session.v1.RestoreIdentityResponse
+	12, // 70: pars.session.v1.IdentityService.GetIdentity:output_type -> pars.session.v1.GetIdentityResponse
+	15, // 71: pars.session.v1.IdentityService.RevealPhrase:output_type -> pars.session.v1.RevealPhraseResponse
+	17, // 72: pars.session.v1.ContactService.ExportCard:output_type -> pars.session.v1.ExportCardResponse
+	19, // 73: pars.session.v1.ContactService.AddContact:output_type -> pars.session.v1.AddContactResponse
+	22, // 74: pars.session.v1.ContactService.ListContacts:output_type -> pars.session.v1.ListContactsResponse
+	24, // 75: pars.session.v1.ContactService.GetContact:output_type -> pars.session.v1.GetContactResponse
+	26, // 76: pars.session.v1.ContactService.RenameContact:output_type -> pars.session.v1.RenameContactResponse
+	28, // 77: pars.session.v1.ContactService.RemoveContact:output_type -> pars.session.v1.RemoveContactResponse
+	30, // 78: pars.session.v1.ContactService.BlockContact:output_type -> pars.session.v1.BlockContactResponse
+	32, // 79: pars.session.v1.ContactService.UnblockContact:output_type -> pars.session.v1.UnblockContactResponse
+	35, // 80: pars.session.v1.MessageService.SendMessage:output_type -> pars.session.v1.SendMessageResponse
+	37, // 81: pars.session.v1.MessageService.ListMessages:output_type -> pars.session.v1.ListMessagesResponse
+	39, // 82: pars.session.v1.MessageService.WatchMessages:output_type -> pars.session.v1.WatchMessagesResponse
+	43, // 83: pars.session.v1.SpaceService.CreateSpace:output_type -> pars.session.v1.CreateSpaceResponse
+	45, // 84: pars.session.v1.SpaceService.JoinSpace:output_type -> pars.session.v1.JoinSpaceResponse
+	47, // 85: pars.session.v1.SpaceService.ListSpaces:output_type -> pars.session.v1.ListSpacesResponse
+	49, // 86: pars.session.v1.SpaceService.PostToSpace:output_type -> pars.session.v1.PostToSpaceResponse
+	51, // 87: pars.session.v1.SpaceService.ListPosts:output_type -> pars.session.v1.ListPostsResponse
+	53, // 88: pars.session.v1.SpaceService.WatchPosts:output_type -> pars.session.v1.WatchPostsResponse
+	55, // 89: pars.session.v1.SpaceService.SyncSpace:output_type -> pars.session.v1.SyncSpaceResponse
+	58, // 90: pars.session.v1.SpaceService.ExportSpace:output_type -> pars.session.v1.ExportSpaceResponse
+	60, // 91: pars.session.v1.SpaceService.ImportSpace:output_type -> pars.session.v1.ImportSpaceResponse
+	63, // 92: pars.session.v1.SpaceService.ListNotes:output_type -> pars.session.v1.ListNotesResponse
+	65, // 93: pars.session.v1.SpaceService.GetNote:output_type -> pars.session.v1.GetNoteResponse
+	67, // 94: pars.session.v1.SpaceService.SetNote:output_type -> pars.session.v1.SetNoteResponse
+	70, // 95: pars.session.v1.ServiceNodeService.ListServiceNodes:output_type -> pars.session.v1.ListServiceNodesResponse
+	72, // 96: pars.session.v1.ServiceNodeService.LeaveService:output_type -> pars.session.v1.LeaveServiceResponse
+	74, // 97: pars.session.v1.VaultService.GetVault:output_type -> pars.session.v1.GetVaultResponse
+	77, // 98: pars.session.v1.VaultService.SetDeadline:output_type -> pars.session.v1.SetDeadlineResponse
+	79, // 99: pars.session.v1.VaultService.CheckIn:output_type -> pars.session.v1.CheckInResponse
+	81, // 100: pars.session.v1.VaultService.WipeVault:output_type -> pars.session.v1.WipeVaultResponse
+	66, // [66:101] is the sub-list for method output_type
+	31, // [31:66] is the sub-list for method input_type
+	31, // [31:31] is the sub-list for extension type_name
+	31, // [31:31] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_session_api_session_proto_init() }
@@ -4560,9 +5050,9 @@ func file_session_api_session_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_session_api_session_proto_rawDesc), len(file_session_api_session_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   71,
+			NumMessages:   80,
 			NumExtensions: 0,
-			NumServices:   6,
+			NumServices:   7,
 		},
 		GoTypes:           file_session_api_session_proto_goTypes,
 		DependencyIndexes: file_session_api_session_proto_depIdxs,

@@ -19,6 +19,7 @@ func (d *Daemon) handler() http.Handler {
 	mux.Handle(apiconnect.NewContactServiceHandler(contactService{d, new(sync.Mutex)}))
 	mux.Handle(apiconnect.NewMessageServiceHandler(messageService{d}))
 	mux.Handle(apiconnect.NewServiceNodeServiceHandler(serviceNodeService{d}))
+	mux.Handle(apiconnect.NewVaultServiceHandler(vaultService{d}))
 	mux.Handle(apiconnect.NewSpaceServiceHandler(spaceService{d}, connect.WithReadMaxBytes(maxRequest)))
 	mux.Handle(apiconnect.NewGroupServiceHandler(groupService{d}))
 	mux.Handle(apiconnect.NewConversationServiceHandler(conversationService{d}))

@@ -16,6 +16,7 @@ import (
 	"github.com/pars-network/pars/session/api"
 	"github.com/pars-network/pars/session/nodes"
 	"github.com/pars-network/pars/session/store"
+	"github.com/pars-network/pars/session/vault"
 )
 
 // maxSocketPath is the longest path of a unix socket that all systems accept,
@@ -81,8 +82,13 @@ type Config struct {
 	Cover time.Duration
 	// Passphrase opens the data folder; empty means that it has none.
 	Passphrase []byte
-	// Argon2 is the cost of a passphrase in a new folder; zero means the default.
+	// Argon2 is the cost of a passphrase; zero means the default. It is written
+	// nowhere: what was made with another cost does not open.
 	Argon2 store.Argon2
+	// Region is how large each of the four regions of a new vault is, in bytes, a
+	// multiple of [vault.Step]; zero means 64 MiB, and 4 MiB on the development
+	// network.
+	Region int64
 	// APISocket is the path of the API's unix socket; empty means
 	// DataDir/api.sock.
 	APISocket string
@@ -119,6 +125,15 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.APISocket == "" {
 		c.APISocket = api.Socket(c.DataDir)
+	}
+	if c.Region == 0 {
+		c.Region = 64 << 20
+		if c.Network == params.Dev {
+			c.Region = 4 << 20
+		}
+	}
+	if c.Region < vault.MinRegion || c.Region > vault.MaxRegion || c.Region%vault.Step != 0 {
+		return c, fmt.Errorf("%w: --vault-region is %d bytes; want a multiple of 1 MiB, at most 1 TiB", ErrConfig, c.Region)
 	}
 	if len(c.APISocket) > maxSocketPath {
 		return c, fmt.Errorf("%w: the path of the API socket has %d bytes, systems allow %d: %s; give a shorter one with --api", ErrConfig, len(c.APISocket), maxSocketPath, c.APISocket)

@@ -38,7 +38,9 @@ type Daemon struct {
 	once   sync.Once
 	// stopping is closed when the end begins, done when it is over.
 	stopping, done chan struct{}
-	err            error
+	// ending gets why the daemon is to end by itself.
+	ending chan error
+	err    error
 }
 
 // Start starts a node. ctx bounds the start and, once it is cancelled, the node
@@ -49,10 +51,10 @@ func Start(ctx context.Context, cfg Config) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{cfg: cfg, started: cfg.Clock.Now(), stopping: make(chan struct{}), done: make(chan struct{})}
+	d := &Daemon{cfg: cfg, started: cfg.Clock.Now(), stopping: make(chan struct{}), done: make(chan struct{}), ending: make(chan error, 1)}
 	d.store, err = store.Open(store.Config{
 		Dir: cfg.DataDir, NetworkID: cfg.Network.ID, Passphrase: cfg.Passphrase, Argon2: cfg.Argon2,
-		Rand: cfg.Rand, Logger: cfg.Logger,
+		Region: cfg.Region, Rand: cfg.Rand, Now: cfg.Clock.Now, Logger: cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -90,6 +92,7 @@ func (d *Daemon) start(ctx context.Context) error {
 		return errors.Join(err, d.closeNodes(), d.spaces.close(), d.link.close())
 	}
 	ctx, d.cancel = context.WithCancel(ctx)
+	d.work.Go(func() { d.keep(ctx) })
 	d.work.Go(func() { d.spaces.run(ctx) })
 	d.work.Go(func() { d.groups.run(ctx) })
 	d.work.Go(func() { d.messenger.Run(ctx, d.mail) })
@@ -106,6 +109,8 @@ func (d *Daemon) start(ctx context.Context) error {
 			d.stop(nil)
 		case err := <-d.server.failed:
 			d.stop(fmt.Errorf("serving the API: %w", err))
+		case err := <-d.ending:
+			d.stop(err)
 		case <-d.done:
 		}
 	}()

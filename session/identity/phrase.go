@@ -52,3 +52,17 @@ func normalPhrase(typed string) (string, error) {
 	}
 	return phrase, nil
 }
+
+// PhraseEntropy returns the 32 bytes that 24 typed words stand for, for what is to
+// be opened by the words and not by a passphrase. It checks them as a restore does.
+func PhraseEntropy(typed string) ([]byte, error) {
+	phrase, err := normalPhrase(typed)
+	if err != nil {
+		return nil, err
+	}
+	entropy, err := bip39.EntropyFromMnemonic(phrase)
+	if err != nil {
+		return nil, fmt.Errorf("%w: BIP-39 refuses it", ErrPhrase)
+	}
+	return entropy, nil
+}

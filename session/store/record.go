@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -13,9 +15,12 @@ import (
 // the packages that own the records choose them.
 type Kind byte
 
-// Erasable is the bit that makes a kind erasable: see the package comment.
-// Erasable records should be few, since erasing one rewrites all of them.
+// Erasable is the bit that makes a kind erasable: see the package comment. What
+// an erasure costs does not depend on how many records there are.
 const Erasable Kind = 0x80
+
+// kindOwn is the store's own and nobody else's.
+const kindOwn Kind = 0xff
 
 func (k Kind) erasable() bool { return k&Erasable != 0 }
 
@@ -36,11 +41,19 @@ type op struct {
 	num   uint64
 	value []byte
 	del   bool
+	// until is when the record is to be gone, Unix milliseconds; 0 means never.
+	until int64
 }
 
 // Put sets a record.
 func (b *Batch) Put(kind Kind, name []byte, num uint64, value []byte) {
 	b.ops = append(b.ops, op{kind: kind, name: name, num: num, value: value})
+}
+
+// PutUntil sets a record of an erasable kind that [Store.Sweep] erases once the
+// time has come. A later Put of the same record takes the time away.
+func (b *Batch) PutUntil(kind Kind, name []byte, num uint64, value []byte, until time.Time) {
+	b.ops = append(b.ops, op{kind: kind, name: name, num: num, value: value, until: max(1, until.UnixMilli())})
 }
 
 // Delete removes a record, if it exists.
@@ -59,14 +72,59 @@ func (s *Store) Get(kind Kind, name []byte, num uint64) ([]byte, error) {
 		return nil, err
 	}
 	key := s.keys.diskKey(kind, name, num)
-	sealed, closer, err := s.db.Get(key)
+	sealed, err := get(s.db, key)
+	if err != nil {
+		return nil, err
+	}
+	_, value, err := openRecord(s.keys, s.tree, key, sealed)
+	return value, err
+}
+
+// reader is a database or a snapshot of one.
+type reader interface {
+	Get(key []byte) ([]byte, io.Closer, error)
+}
+
+// get returns a copy of a value, or ErrNotFound.
+func get(r reader, key []byte) ([]byte, error) {
+	value, closer, err := r.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
 		return nil, ErrNotFound
 	} else if err != nil {
 		return nil, fmt.Errorf("store: reading: %w", err)
 	}
-	_, value, err := s.keys.open(key, sealed)
-	return value, errors.Join(err, closer.Close())
+	return slices.Clone(value), closer.Close()
+}
+
+// leafOf returns which leaf of the tree of keys an erasable record is under, and
+// what follows.
+func leafOf(sealed []byte) (uint64, []byte, error) {
+	if len(sealed) < 8 {
+		return 0, nil, fmt.Errorf("%w: an erasable record of %d bytes", ErrCorrupt, len(sealed))
+	}
+	leaf := binary.BigEndian.Uint64(sealed)
+	if leaf >= maxLeaves {
+		return 0, nil, fmt.Errorf("%w: an erasable record under key %d", ErrCorrupt, leaf)
+	}
+	return leaf, sealed[8:], nil
+}
+
+// openRecord decrypts a record.
+func openRecord(k keys, t *tree, key, sealed []byte) (name, value []byte, err error) {
+	if !Kind(key[0]).erasable() {
+		return openValue(k.values, key, sealed)
+	}
+	leaf, sealed, err := leafOf(sealed)
+	if err != nil {
+		return nil, nil, err
+	}
+	secret, err := t.key(leaf)
+	if errors.Is(err, errErased) {
+		return nil, nil, fmt.Errorf("%w: a record's key was erased", ErrCorrupt)
+	} else if err != nil {
+		return nil, nil, err
+	}
+	return openValue(secret, key, sealed)
 }
 
 // Scan calls f for records of a kind, from number from on: those of one name in
@@ -74,45 +132,44 @@ func (s *Store) Get(kind Kind, name []byte, num uint64) ([]byte, error) {
 // particular order of names. It stops when f returns false. It sees the store as
 // it was when Scan began; f may use the store.
 func (s *Store) Scan(kind Kind, name []byte, from uint64, f func(Record) bool) error {
+	lower, upper := []byte{byte(kind)}, []byte{byte(kind) + 1}
 	s.mu.Lock()
 	if err := s.usable(); err != nil {
 		s.mu.Unlock()
 		return err
-	}
-	lower, upper := []byte{byte(kind)}, []byte{byte(kind) + 1}
-	if kind == 0xff {
-		upper = nil
 	}
 	if name != nil {
 		prefix := s.keys.prefix(kind, name)
 		lower = binary.BigEndian.AppendUint64(slices.Clone(prefix), from)
 		upper = append(slices.Clone(prefix), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff)
 	}
-	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
-	keys := s.keys
-	keys.erasure = slices.Clone(keys.erasure)
+	snapshot := s.db.NewSnapshot()
+	keys, tree := s.keys, &tree{root: s.tree.root, get: nodesOf(snapshot)}
 	s.mu.Unlock()
+	err := scan(snapshot, keys, tree, lower, upper, from, f)
+	return errors.Join(err, snapshot.Close())
+}
+
+func scan(from *pebble.Snapshot, k keys, t *tree, lower, upper []byte, first uint64, f func(Record) bool) (err error) {
+	iter, err := from.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return fmt.Errorf("store: reading: %w", err)
 	}
-	return errors.Join(scan(iter, keys, from, f), iter.Close())
-}
-
-func scan(iter *pebble.Iterator, keys keyTree, from uint64, f func(Record) bool) error {
+	defer func() { err = errors.Join(err, iter.Close()) }()
 	for ok := iter.First(); ok; ok = iter.Next() {
 		key := iter.Key()
 		if len(key) != diskKeySize {
 			return fmt.Errorf("%w: a key of %d bytes", ErrCorrupt, len(key))
 		}
 		num := binary.BigEndian.Uint64(key[1+nameHashSize:])
-		if num < from {
+		if num < first {
 			continue
 		}
 		sealed, err := iter.ValueAndErr()
 		if err != nil {
 			return fmt.Errorf("store: reading: %w", err)
 		}
-		name, value, err := keys.open(key, sealed)
+		name, value, err := openRecord(k, t, key, sealed)
 		if err != nil {
 			return err
 		}
@@ -141,61 +198,4 @@ func (s *Store) Last(kind Kind, name []byte) (num uint64, ok bool, err error) {
 		num = binary.BigEndian.Uint64(iter.Key()[1+nameHashSize:])
 	}
 	return num, ok, errors.Join(iter.Error(), iter.Close())
-}
-
-// Commit makes a batch durable: when it returns nil the changes survive a crash.
-// After an error the batch may still turn out to be there at the next start.
-func (s *Store) Commit(b *Batch) error {
-	for _, o := range b.ops {
-		if len(o.name) > MaxName || len(o.value) > MaxValue {
-			return fmt.Errorf("%w: name %d and value %d bytes, at most %d and %d", ErrTooLarge, len(o.name), len(o.value), MaxName, MaxValue)
-		}
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.usable(); err != nil {
-		return err
-	}
-	erases, err := s.erases(b)
-	if err != nil {
-		return err
-	}
-	if erases {
-		return s.erase(b)
-	}
-	return s.write(b, nil)
-}
-
-// write applies moved records, then b. The caller holds mu.
-func (s *Store) write(b *Batch, moved []movedRecord) error {
-	batch := s.db.NewBatch()
-	for _, m := range moved {
-		if err := s.put(batch, m.key, m.name, m.value); err != nil {
-			return errors.Join(err, batch.Close())
-		}
-	}
-	for _, o := range b.ops {
-		key := s.keys.diskKey(o.kind, o.name, o.num)
-		var err error
-		if o.del {
-			err = batch.Delete(key, nil)
-		} else {
-			err = s.put(batch, key, o.name, o.value)
-		}
-		if err != nil {
-			return errors.Join(err, batch.Close())
-		}
-	}
-	if err := batch.Commit(pebble.Sync); err != nil {
-		return fmt.Errorf("store: writing: %w", err)
-	}
-	return batch.Close()
-}
-
-func (s *Store) put(batch *pebble.Batch, key, name, value []byte) error {
-	sealed, err := s.keys.seal(s.cfg.Rand, key, name, value)
-	if err != nil {
-		return err
-	}
-	return batch.Set(key, sealed, nil)
 }

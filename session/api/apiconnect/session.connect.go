@@ -40,6 +40,8 @@ const (
 	SpaceServiceName = "pars.session.v1.SpaceService"
 	// ServiceNodeServiceName is the fully-qualified name of the ServiceNodeService service.
 	ServiceNodeServiceName = "pars.session.v1.ServiceNodeService"
+	// VaultServiceName is the fully-qualified name of the VaultService service.
+	VaultServiceName = "pars.session.v1.VaultService"
 )
 
 // These constants are the fully-qualified names of the RPCs defined in this package. They're
@@ -133,6 +135,15 @@ const (
 	// ServiceNodeServiceLeaveServiceProcedure is the fully-qualified name of the ServiceNodeService's
 	// LeaveService RPC.
 	ServiceNodeServiceLeaveServiceProcedure = "/pars.session.v1.ServiceNodeService/LeaveService"
+	// VaultServiceGetVaultProcedure is the fully-qualified name of the VaultService's GetVault RPC.
+	VaultServiceGetVaultProcedure = "/pars.session.v1.VaultService/GetVault"
+	// VaultServiceSetDeadlineProcedure is the fully-qualified name of the VaultService's SetDeadline
+	// RPC.
+	VaultServiceSetDeadlineProcedure = "/pars.session.v1.VaultService/SetDeadline"
+	// VaultServiceCheckInProcedure is the fully-qualified name of the VaultService's CheckIn RPC.
+	VaultServiceCheckInProcedure = "/pars.session.v1.VaultService/CheckIn"
+	// VaultServiceWipeVaultProcedure is the fully-qualified name of the VaultService's WipeVault RPC.
+	VaultServiceWipeVaultProcedure = "/pars.session.v1.VaultService/WipeVault"
 )
 
 // NodeServiceClient is a client for the pars.session.v1.NodeService service.
@@ -1285,4 +1296,162 @@ func (UnimplementedServiceNodeServiceHandler) ListServiceNodes(context.Context, 
 
 func (UnimplementedServiceNodeServiceHandler) LeaveService(context.Context, *connect.Request[api.LeaveServiceRequest]) (*connect.Response[api.LeaveServiceResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.ServiceNodeService.LeaveService is not implemented"))
+}
+
+// VaultServiceClient is a client for the pars.session.v1.VaultService service.
+type VaultServiceClient interface {
+	// GetVault tells the file, its size, and what was set for this profile.
+	GetVault(context.Context, *connect.Request[api.GetVaultRequest]) (*connect.Response[api.GetVaultResponse], error)
+	// SetDeadline sets or removes the dead man's switch of this profile.
+	SetDeadline(context.Context, *connect.Request[api.SetDeadlineRequest]) (*connect.Response[api.SetDeadlineResponse], error)
+	// CheckIn is a sign of life.
+	CheckIn(context.Context, *connect.Request[api.CheckInRequest]) (*connect.Response[api.CheckInResponse], error)
+	// WipeVault destroys the keys of every profile and ends the daemon. There is no
+	// way back but a backup and the 24 words.
+	WipeVault(context.Context, *connect.Request[api.WipeVaultRequest]) (*connect.Response[api.WipeVaultResponse], error)
+}
+
+// NewVaultServiceClient constructs a client for the pars.session.v1.VaultService service. By
+// default, it uses the Connect protocol with the binary Protobuf Codec, asks for gzipped responses,
+// and sends uncompressed requests. To use the gRPC or gRPC-Web protocols, supply the
+// connect.WithGRPC() or connect.WithGRPCWeb() options.
+//
+// The URL supplied here should be the base URL for the Connect or gRPC server (for example,
+// http://api.acme.com or https://acme.com/grpc).
+func NewVaultServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...connect.ClientOption) VaultServiceClient {
+	baseURL = strings.TrimRight(baseURL, "/")
+	vaultServiceMethods := api.File_session_api_session_proto.Services().ByName("VaultService").Methods()
+	return &vaultServiceClient{
+		getVault: connect.NewClient[api.GetVaultRequest, api.GetVaultResponse](
+			httpClient,
+			baseURL+VaultServiceGetVaultProcedure,
+			connect.WithSchema(vaultServiceMethods.ByName("GetVault")),
+			connect.WithClientOptions(opts...),
+		),
+		setDeadline: connect.NewClient[api.SetDeadlineRequest, api.SetDeadlineResponse](
+			httpClient,
+			baseURL+VaultServiceSetDeadlineProcedure,
+			connect.WithSchema(vaultServiceMethods.ByName("SetDeadline")),
+			connect.WithClientOptions(opts...),
+		),
+		checkIn: connect.NewClient[api.CheckInRequest, api.CheckInResponse](
+			httpClient,
+			baseURL+VaultServiceCheckInProcedure,
+			connect.WithSchema(vaultServiceMethods.ByName("CheckIn")),
+			connect.WithClientOptions(opts...),
+		),
+		wipeVault: connect.NewClient[api.WipeVaultRequest, api.WipeVaultResponse](
+			httpClient,
+			baseURL+VaultServiceWipeVaultProcedure,
+			connect.WithSchema(vaultServiceMethods.ByName("WipeVault")),
+			connect.WithClientOptions(opts...),
+		),
+	}
+}
+
+// vaultServiceClient implements VaultServiceClient.
+type vaultServiceClient struct {
+	getVault    *connect.Client[api.GetVaultRequest, api.GetVaultResponse]
+	setDeadline *connect.Client[api.SetDeadlineRequest, api.SetDeadlineResponse]
+	checkIn     *connect.Client[api.CheckInRequest, api.CheckInResponse]
+	wipeVault   *connect.Client[api.WipeVaultRequest, api.WipeVaultResponse]
+}
+
+// GetVault calls pars.session.v1.VaultService.GetVault.
+func (c *vaultServiceClient) GetVault(ctx context.Context, req *connect.Request[api.GetVaultRequest]) (*connect.Response[api.GetVaultResponse], error) {
+	return c.getVault.CallUnary(ctx, req)
+}
+
+// SetDeadline calls pars.session.v1.VaultService.SetDeadline.
+func (c *vaultServiceClient) SetDeadline(ctx context.Context, req *connect.Request[api.SetDeadlineRequest]) (*connect.Response[api.SetDeadlineResponse], error) {
+	return c.setDeadline.CallUnary(ctx, req)
+}
+
+// CheckIn calls pars.session.v1.VaultService.CheckIn.
+func (c *vaultServiceClient) CheckIn(ctx context.Context, req *connect.Request[api.CheckInRequest]) (*connect.Response[api.CheckInResponse], error) {
+	return c.checkIn.CallUnary(ctx, req)
+}
+
+// WipeVault calls pars.session.v1.VaultService.WipeVault.
+func (c *vaultServiceClient) WipeVault(ctx context.Context, req *connect.Request[api.WipeVaultRequest]) (*connect.Response[api.WipeVaultResponse], error) {
+	return c.wipeVault.CallUnary(ctx, req)
+}
+
+// VaultServiceHandler is an implementation of the pars.session.v1.VaultService service.
+type VaultServiceHandler interface {
+	// GetVault tells the file, its size, and what was set for this profile.
+	GetVault(context.Context, *connect.Request[api.GetVaultRequest]) (*connect.Response[api.GetVaultResponse], error)
+	// SetDeadline sets or removes the dead man's switch of this profile.
+	SetDeadline(context.Context, *connect.Request[api.SetDeadlineRequest]) (*connect.Response[api.SetDeadlineResponse], error)
+	// CheckIn is a sign of life.
+	CheckIn(context.Context, *connect.Request[api.CheckInRequest]) (*connect.Response[api.CheckInResponse], error)
+	// WipeVault destroys the keys of every profile and ends the daemon. There is no
+	// way back but a backup and the 24 words.
+	WipeVault(context.Context, *connect.Request[api.WipeVaultRequest]) (*connect.Response[api.WipeVaultResponse], error)
+}
+
+// NewVaultServiceHandler builds an HTTP handler from the service implementation. It returns the
+// path on which to mount the handler and the handler itself.
+//
+// By default, handlers support the Connect, gRPC, and gRPC-Web protocols with the binary Protobuf
+// and JSON codecs. They also support gzip compression.
+func NewVaultServiceHandler(svc VaultServiceHandler, opts ...connect.HandlerOption) (string, http.Handler) {
+	vaultServiceMethods := api.File_session_api_session_proto.Services().ByName("VaultService").Methods()
+	vaultServiceGetVaultHandler := connect.NewUnaryHandler(
+		VaultServiceGetVaultProcedure,
+		svc.GetVault,
+		connect.WithSchema(vaultServiceMethods.ByName("GetVault")),
+		connect.WithHandlerOptions(opts...),
+	)
+	vaultServiceSetDeadlineHandler := connect.NewUnaryHandler(
+		VaultServiceSetDeadlineProcedure,
+		svc.SetDeadline,
+		connect.WithSchema(vaultServiceMethods.ByName("SetDeadline")),
+		connect.WithHandlerOptions(opts...),
+	)
+	vaultServiceCheckInHandler := connect.NewUnaryHandler(
+		VaultServiceCheckInProcedure,
+		svc.CheckIn,
+		connect.WithSchema(vaultServiceMethods.ByName("CheckIn")),
+		connect.WithHandlerOptions(opts...),
+	)
+	vaultServiceWipeVaultHandler := connect.NewUnaryHandler(
+		VaultServiceWipeVaultProcedure,
+		svc.WipeVault,
+		connect.WithSchema(vaultServiceMethods.ByName("WipeVault")),
+		connect.WithHandlerOptions(opts...),
+	)
+	return "/pars.session.v1.VaultService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case VaultServiceGetVaultProcedure:
+			vaultServiceGetVaultHandler.ServeHTTP(w, r)
+		case VaultServiceSetDeadlineProcedure:
+			vaultServiceSetDeadlineHandler.ServeHTTP(w, r)
+		case VaultServiceCheckInProcedure:
+			vaultServiceCheckInHandler.ServeHTTP(w, r)
+		case VaultServiceWipeVaultProcedure:
+			vaultServiceWipeVaultHandler.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// UnimplementedVaultServiceHandler returns CodeUnimplemented from all methods.
+type UnimplementedVaultServiceHandler struct{}
+
+func (UnimplementedVaultServiceHandler) GetVault(context.Context, *connect.Request[api.GetVaultRequest]) (*connect.Response[api.GetVaultResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.VaultService.GetVault is not implemented"))
+}
+
+func (UnimplementedVaultServiceHandler) SetDeadline(context.Context, *connect.Request[api.SetDeadlineRequest]) (*connect.Response[api.SetDeadlineResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.VaultService.SetDeadline is not implemented"))
+}
+
+func (UnimplementedVaultServiceHandler) CheckIn(context.Context, *connect.Request[api.CheckInRequest]) (*connect.Response[api.CheckInResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.VaultService.CheckIn is not implemented"))
+}
+
+func (UnimplementedVaultServiceHandler) WipeVault(context.Context, *connect.Request[api.WipeVaultRequest]) (*connect.Response[api.WipeVaultResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("pars.session.v1.VaultService.WipeVault is not implemented"))
 }

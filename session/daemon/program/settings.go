@@ -13,6 +13,7 @@ import (
 	"github.com/pars-network/pars/session/api"
 	"github.com/pars-network/pars/session/daemon"
 	"github.com/pars-network/pars/session/nodes"
+	"github.com/pars-network/pars/session/vault"
 	"github.com/spf13/pflag"
 )
 
@@ -31,6 +32,7 @@ type settings struct {
 	metrics                             string
 	cover                               time.Duration
 	passphraseFile                      string
+	vaultRegion                         string
 	logLevel, logFormat                 string
 	json                                bool
 }
@@ -52,6 +54,7 @@ type file struct {
 	Direct            *bool     `toml:"direct"`
 	Cover             *duration `toml:"cover"`
 	PassphraseFile    *string   `toml:"passphrase-file"`
+	VaultRegion       *string   `toml:"vault-region"`
 	JSON              *bool     `toml:"json"`
 	Log               logFile   `toml:"log"`
 }
@@ -80,7 +83,7 @@ func (s *settings) write(w io.Writer) error {
 	f := file{
 		Service: &s.service, ServiceMiB: &s.serviceMiB, ServiceLifetime: &lifetime, Metrics: &s.metrics, Direct: &s.direct, Cover: &cover,
 		Network: &s.network, DataDir: &s.datadir, API: &s.api, HTTP: &s.http, PersistentNodeKey: &s.persistentKey,
-		PassphraseFile: &s.passphraseFile, JSON: &s.json, Log: logFile{Level: &s.logLevel, Format: &s.logFormat},
+		PassphraseFile: &s.passphraseFile, VaultRegion: &s.vaultRegion, JSON: &s.json, Log: logFile{Level: &s.logLevel, Format: &s.logFormat},
 	}
 	if len(s.listen) > 0 { // an empty list in a file would mean to listen nowhere
 		f.Listen = &s.listen
@@ -110,6 +113,7 @@ func (s *settings) addTo(f *pflag.FlagSet) {
 	f.BoolVar(&s.direct, "direct", false, "ask service nodes without the onion: faster, and each of them sees this machine's address beside the mailboxes it writes to and reads")
 	f.DurationVar(&s.cover, "cover", 0, "send requests that mean nothing, this long apart on average, so that real ones stand out less; 0 sends none")
 	f.StringVar(&s.passphraseFile, "passphrase-file", "", "file whose first line is the passphrase of the data folder")
+	f.StringVar(&s.vaultRegion, "vault-region", "", "size of each of the four regions of a new vault, such as 64MiB; it grows by itself (default 64MiB, on pars-dev 4MiB)")
 	f.StringVar(&s.logLevel, "log.level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log.format", "text", "text or json")
 	f.BoolVar(&s.json, "json", false, "print what is ready as one line of JSON")
@@ -177,6 +181,7 @@ func (s *settings) fromFile(f *pflag.FlagSet) error {
 	take(f, "announce", &s.announce, c.Announce)
 	take(f, "metrics", &s.metrics, c.Metrics)
 	take(f, "passphrase-file", &s.passphraseFile, c.PassphraseFile)
+	take(f, "vault-region", &s.vaultRegion, c.VaultRegion)
 	take(f, "json", &s.json, c.JSON)
 	take(f, "log.level", &s.logLevel, c.Log.Level)
 	take(f, "log.format", &s.logFormat, c.Log.Format)
@@ -200,8 +205,12 @@ func (s *settings) daemonConfig(logs io.Writer) (daemon.Config, error) {
 	if err != nil {
 		return daemon.Config{}, err
 	}
+	region, err := vault.ParseSize(s.vaultRegion)
+	if err != nil {
+		return daemon.Config{}, fmt.Errorf("%w: --vault-region: %w", daemon.ErrConfig, err)
+	}
 	return daemon.Config{
-		Network: network, DataDir: s.datadir, Listen: s.listen, Bootstrap: s.bootstrap,
+		Region: region, Network: network, DataDir: s.datadir, Listen: s.listen, Bootstrap: s.bootstrap,
 		Service: s.service, ServiceMiB: s.serviceMiB, RecordLifetime: s.serviceLifetime, Announce: s.announce, Metrics: s.metrics, Direct: s.direct, Cover: s.cover,
 		PersistentNodeKey: s.persistentKey, APISocket: s.api, HTTP: s.http, Logger: logger,
 	}, nil
