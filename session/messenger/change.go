@@ -27,6 +27,7 @@ type change struct {
 	copies   map[copyName]*copyRecord // nil was deleted
 	byID     map[string]uint64
 	pendings map[[32]byte]*pendingRecord // nil was deleted
+	owed     map[pair][]envelope.MessageID
 
 	ring    *identity.KeyRing
 	nextSeq uint64
@@ -50,7 +51,7 @@ func (m *Messenger) begin() *change {
 		m: m, now: m.cfg.Clock.Now(), nextSeq: m.nextSeq, nextIn: m.nextIn, inbox: m.inbox,
 		contacts: map[identity.ID]*contact{}, touched: map[identity.ID]bool{}, messages: map[entry]*messageRecord{},
 		sets: map[pair]ratchet.Set{}, copies: map[copyName]*copyRecord{}, byID: map[string]uint64{},
-		pendings: map[[32]byte]*pendingRecord{}, queued: map[identity.ID][]uint64{},
+		pendings: map[[32]byte]*pendingRecord{}, owed: map[pair][]envelope.MessageID{}, queued: map[identity.ID][]uint64{},
 	}
 }
 
@@ -88,6 +89,9 @@ func (ch *change) commit() error {
 			return err
 		}
 	}
+	if err := ch.putOwed(); err != nil {
+		return err
+	}
 	if ch.ring != nil {
 		if err := putKeys(&ch.b, ch.ring, m.own); err != nil {
 			return err
@@ -98,6 +102,11 @@ func (ch *change) commit() error {
 	}
 	for p, set := range ch.sets {
 		m.sets[p] = set
+	}
+	for p, ids := range ch.owed {
+		if m.owed[p] = ids; len(ids) == 0 {
+			delete(m.owed, p)
+		}
 	}
 	for _, p := range ch.forgotten {
 		delete(m.sets, p)

@@ -335,3 +335,42 @@ func TestUnconfirmedIsSentAgain(t *testing.T) {
 		t.Errorf("bahar has %q", got)
 	}
 }
+
+// What comes together is confirmed together, and what is owed survives a crash.
+func TestReceiptsAreOwedTogether(t *testing.T) {
+	_, ava, bahar := friends(t)
+	ava.says(bahar, "one")
+	bahar.until("confirmed", func(list []Message) bool { return !list[0].Unconfirmed })
+	bahar.stop()
+	ava.stop()
+	for i := range 10 {
+		ava.send("bahar", fmt.Sprint("burst ", i))
+	}
+	for i, raw := range outbox(t, ava) {
+		env, err := envelope.Parse(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := bahar.Keep(delivery.Mailbox(env.Mailbox), delivery.DigestOf(raw), raw); err != nil {
+			t.Fatal(err)
+		}
+		if more, err := bahar.openNext(); err != nil || !more {
+			t.Fatalf("opening the %d. of a burst: %v, %v", i, more, err)
+		}
+	}
+	if n := len(outbox(t, bahar)); n != 0 {
+		t.Errorf("%d receipts before the inbox was empty", n)
+	}
+	bahar.crash()
+	if more, err := bahar.openNext(); err != nil || more {
+		t.Fatal(more, err)
+	}
+	if n := len(outbox(t, bahar)); n != 1 || records(t, bahar.store, kindOwed) != 0 {
+		t.Errorf("%d receipts for a burst of 10, want 1", n)
+	}
+	ava.start()
+	bahar.start()
+	ava.until("all delivered", func(list []Message) bool {
+		return !slices.ContainsFunc(list, func(m Message) bool { return m.Sent && m.State != Delivered })
+	})
+}

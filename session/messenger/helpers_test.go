@@ -69,6 +69,8 @@ type wires struct {
 	mu      sync.Mutex
 	up      map[string]*node
 	traffic bytes.Buffer
+	// envelopes are all that were offered to anybody.
+	envelopes [][]byte
 }
 
 // node is one person's messenger with what it stands on.
@@ -82,6 +84,9 @@ type node struct {
 	*Messenger
 	receiver *delivery.Receiver
 	stop     func()
+	// serving is held for reading while another node hands something in: what a
+	// node acknowledges after it "died" would be a fault of the test.
+	serving sync.RWMutex
 }
 
 type world struct {
@@ -142,7 +147,9 @@ func (n *node) start() {
 		n.wires.mu.Unlock()
 		cancel()
 		<-done
+		n.serving.Lock() // nobody hands in any more
 		n.stop = nil
+		n.serving.Unlock()
 	}
 }
 
@@ -191,6 +198,10 @@ func (c carrier) Peers() []string {
 func (c carrier) Deliver(ctx context.Context, peer string, mailbox delivery.Mailbox, envelope []byte) error {
 	c.n.wires.mu.Lock()
 	to := c.n.wires.up[peer]
+	c.n.wires.envelopes = append(c.n.wires.envelopes, envelope)
+	if to != nil {
+		to.serving.RLock()
+	}
 	c.n.wires.mu.Unlock()
 	if to == nil {
 		return errors.New("no link")
@@ -200,6 +211,7 @@ func (c carrier) Deliver(ctx context.Context, peer string, mailbox delivery.Mail
 	go func() {
 		_ = to.receiver.Serve(c.n.name, b)
 		_ = b.Close()
+		to.serving.RUnlock()
 		close(done)
 	}()
 	stop := context.AfterFunc(ctx, func() { _ = a.Close() })

@@ -103,6 +103,9 @@ func (m *Messenger) openNext() (bool, error) {
 		num, raw = r.Num, r.Value
 		return false
 	})
+	if err == nil && raw == nil {
+		err = m.payAll()
+	}
 	if err != nil || raw == nil {
 		return false, err
 	}

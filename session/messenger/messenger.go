@@ -61,6 +61,7 @@ type Messenger struct {
 	// sets are the conversations with every device, as on disk.
 	sets     map[pair]ratchet.Set
 	handlers map[envelope.Kind]Handler
+	owed     map[pair][]envelope.MessageID // receipts, as on disk
 
 	carrier    Carrier
 	wakeOut    chan struct{}
@@ -72,10 +73,10 @@ type Messenger struct {
 func Open(cfg Config) (*Messenger, error) {
 	m := &Messenger{
 		cfg: cfg, nextSeq: 1, nextOut: 1, nextIn: 1, queues: map[identity.ID]*queue{},
-		sets: map[pair]ratchet.Set{}, handlers: map[envelope.Kind]Handler{},
+		sets: map[pair]ratchet.Set{}, handlers: map[envelope.Kind]Handler{}, owed: map[pair][]envelope.MessageID{},
 		wakeOut: make(chan struct{}, 1), wakeIn: make(chan struct{}, 1),
 	}
-	for _, step := range []func() error{m.loadIdentity, m.loadPositions, m.loadOutbox, m.loadSets} {
+	for _, step := range []func() error{m.loadIdentity, m.loadPositions, m.loadOutbox, m.loadSets, m.loadOwed} {
 		if err := step(); err != nil {
 			return nil, fmt.Errorf("messenger: %w", err)
 		}

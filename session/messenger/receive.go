@@ -87,7 +87,7 @@ func (ch *change) openRatchet(p pair, raw []byte) error {
 		ch.m.cfg.Logger.Warn("a message that this program can't read", "error", err)
 		return nil
 	}
-	if err := ch.handleAll(p, msg, false); err != nil {
+	if err := ch.handleAll(p, msg); err != nil {
 		return err
 	}
 	if got.SetUp {
@@ -108,18 +108,13 @@ func (ch *change) heal(p pair) error {
 	return err
 }
 
-// handleAll handles what an opened envelope carries, and answers with a receipt
-// unless the caller does.
-func (ch *change) handleAll(p pair, msg envelope.Message, answered bool) error {
+// handleAll handles what an opened envelope carries.
+func (ch *change) handleAll(p pair, msg envelope.Message) error {
 	stored, err := ch.handle(p, msg)
-	if err != nil || len(stored) == 0 || answered {
+	if err != nil || len(stored) == 0 {
 		return err
 	}
-	receipt, err := ch.receipt(p, stored)
-	if err != nil {
-		return err
-	}
-	return ch.encrypt(p, 0, receipt)
+	return ch.owe(p, stored)
 }
 
 // receipt says which messages of a device are stored here.

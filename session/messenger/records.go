@@ -28,6 +28,7 @@ const (
 	kindUnknown store.Kind = 0x0d // name: "unknown"; value: an envelope that nothing opened
 	kindTold    store.Kind = 0x0e // name: Session ID and device; value: when the bundle that it has of us was issued
 	kindEvent   store.Kind = 0x0f // name: Session ID, number: position in the log; value: an event
+	kindOwed    store.Kind = 0x10 // name: Session ID and device; value: ids of its messages that are stored and not confirmed yet
 
 	kindIdentity = store.Erasable | 0x01 // name: "identity"
 	kindRing     = store.Erasable | 0x02 // name: "ring"
