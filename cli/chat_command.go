@@ -181,10 +181,10 @@ func (b chatBackend) explained(err error) error {
 // itself.
 func plainText(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
+		switch r {
+		case '\t':
 			return ' '
-		case r == ltrIsolate, r == firstIsolate, r == popIsolate, r == '\u200e', r == '\u200f', r == '\u061c':
+		case ltrIsolate, firstIsolate, popIsolate, '\u200e', '\u200f', '\u061c':
 			return -1
 		}
 		return r

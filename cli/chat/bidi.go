@@ -13,9 +13,9 @@ import (
 type Order int
 
 const (
-	// Program: this package does. It asks the terminal to leave the order alone.
+	// Program means that this package does. It asks the terminal to leave the order alone.
 	Program Order = iota
-	// Terminal: the terminal does.
+	// Terminal means that the terminal does.
 	Terminal
 )
 

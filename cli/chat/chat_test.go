@@ -76,7 +76,7 @@ func unhe(s string) string {
 func TestOrderingLosesNothing(t *testing.T) {
 	// Without signs that change the one before them: at the beginning of a line they stand
 	// alone, and behind another character after it was turned.
-	alphabet := []rune("ab 12۳۴(سلام)‌é-.,/👍")
+	alphabet := []rune("ab 12۳۴(سلام)\u200cé-.,/👍")
 	rapid.Check(t, func(t *rapid.T) {
 		line := rapid.StringOfN(rapid.SampledFrom(alphabet), 0, 30, -1).Draw(t, "line")
 		rtl := rapid.Bool().Draw(t, "rtl")

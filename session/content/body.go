@@ -187,7 +187,7 @@ func (f *File) check() error {
 	case f.Size > MaxFileSize:
 		return fmt.Errorf("%w: a file of %d bytes, want at most %d", ErrBody, f.Size, int64(MaxFileSize))
 	case !fileName(f.Name):
-		return fmt.Errorf("%w: a file's name has 1 to %d bytes on one line, no slash, and is not . or ..", ErrBody, MaxFileName)
+		return fmt.Errorf("%w: a file's name has 1 to %d bytes on one line, no slash, and does not mean a folder", ErrBody, MaxFileName)
 	case len(f.MediaType) > MaxMediaType || !line(f.MediaType):
 		return fmt.Errorf("%w: a media type has at most %d bytes on one line", ErrBody, MaxMediaType)
 	}

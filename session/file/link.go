@@ -86,10 +86,10 @@ func (b *Blobs) Serve(stream io.ReadWriter) error {
 
 // existing opens a blob that is here, nil if it is not: a stranger's question makes no files.
 func (b *Blobs) existing(n Name) (*Blob, error) {
-	if checkPadded(n.Padded) != nil || !exists(b.path(n, ".blob")) {
-		return nil, nil
+	if known := checkPadded(n.Padded) == nil && exists(b.path(n, ".blob")); known {
+		return b.Open(n)
 	}
-	return b.Open(n)
+	return nil, nil
 }
 
 // Link is a [Source] over streams to one peer.

@@ -95,7 +95,7 @@ func (m *Membership) Add(e Entry) { m.add(&op{Entry: e}) }
 func (m *Membership) AddRoster(at dag.ID, lamport uint64, r Roster) {
 	m.anchors[at], m.sorted = true, false
 	for i, x := range r.Members {
-		e := Entry{ID: OpID{at, baseIndex + uint32(i)}, Lamport: lamport, Op: Add{Account: x.Account, Role: x.Role, Devices: x.Devices}}
+		e := Entry{ID: OpID{at, baseIndex + uint32(i)}, Lamport: lamport, Op: Add(x)}
 		m.add(&op{Entry: e, base: true, kept: true})
 	}
 	if r.Title != "" {

@@ -100,10 +100,7 @@ func (g *Group) advance(ctx context.Context) error {
 // with what else there is in b.
 func (g *Group) settle(b *store.Batch, must bool) error {
 	for {
-		derived, err := g.derive(b)
-		if err != nil {
-			return err
-		}
+		derived := g.derive(b)
 		read, err := g.retry(b)
 		if err != nil {
 			return err
@@ -315,7 +312,7 @@ func (g *Group) retry(b *store.Batch) (bool, error) {
 
 // derive makes the keys of epochs whose secret and opening are both here, and erases
 // the secret.
-func (g *Group) derive(b *store.Batch) (bool, error) {
+func (g *Group) derive(b *store.Batch) bool {
 	moved := false
 	for i := 0; i < len(g.own.Secrets); {
 		secret := g.own.Secrets[i]
@@ -345,7 +342,7 @@ func (g *Group) derive(b *store.Batch) (bool, error) {
 		}
 		moved = true
 	}
-	return moved, nil
+	return moved
 }
 
 // introIndex is the place of the op that added us, in the vertex of our first roster.

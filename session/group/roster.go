@@ -110,7 +110,7 @@ func decodeRoster(raw []byte) (Roster, error) {
 		for _, b := range m.Devices {
 			x.Devices = append(x.Devices, Binding{b.Device, b.Author})
 		}
-		if err := (Add{Account: x.Account, Role: x.Role, Devices: x.Devices}).check(); err != nil {
+		if err := Add(x).check(); err != nil {
 			return Roster{}, err
 		}
 		if i > 0 && r.Members[i-1].Account.Compare(x.Account) >= 0 {

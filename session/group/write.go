@@ -251,7 +251,7 @@ func (r *Roster) apply(op Op) {
 	switch x := op.(type) {
 	case Add:
 		i, _ := r.find(x.Account)
-		r.Members = slices.Insert(r.Members, i, RosterMember{x.Account, x.Role, x.Devices})
+		r.Members = slices.Insert(r.Members, i, RosterMember(x))
 	case Remove:
 		if i, ok := r.find(x.Account); ok {
 			r.Members = slices.Delete(r.Members, i, i+1)
