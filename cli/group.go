@@ -136,7 +136,7 @@ func (a *app) groupCreate(ctx context.Context, given []string) error {
 	g := res.Msg.GetGroup()
 	if a.json {
 		return a.printJSON(struct {
-			Version int       `json:"version"`
+			Version int              `json:"version"`
 			Group   privateGroupJSON `json:"group"`
 		}{1, privateGroupOf(g)})
 	}
@@ -186,9 +186,9 @@ func (a *app) groupList(ctx context.Context, _ []string) error {
 	}
 	if a.json {
 		out := struct {
-			Version     int              `json:"version"`
-			Groups      []privateGroupJSON      `json:"groups"`
-			Invitations []invitationJSON `json:"invitations"`
+			Version     int                `json:"version"`
+			Groups      []privateGroupJSON `json:"groups"`
+			Invitations []invitationJSON   `json:"invitations"`
 		}{1, []privateGroupJSON{}, []invitationJSON{}}
 		for _, g := range res.Msg.GetGroups() {
 			out.Groups = append(out.Groups, privateGroupOf(g))
@@ -226,8 +226,8 @@ func (a *app) groupMembers(ctx context.Context, given []string) error {
 		return err
 	}
 	out := struct {
-		Version int          `json:"version"`
-		Group   privateGroupJSON    `json:"group"`
+		Version int               `json:"version"`
+		Group   privateGroupJSON  `json:"group"`
 		Members []groupMemberJSON `json:"members"`
 	}{1, privateGroupOf(res.Msg.GetGroup()), []groupMemberJSON{}}
 	for _, m := range res.Msg.GetMembers() {

@@ -438,3 +438,38 @@ func TestEpochsEnd(t *testing.T) {
 		t.Errorf("the other has %q", in)
 	}
 }
+
+func TestWhoComesBackSeesWhatChangedMeanwhile(t *testing.T) {
+	w := newWorld(t, 12, 5)
+	a, b, c, d, e := w.people[0], w.people[1], w.people[2], w.people[3], w.people[4]
+	space := w.found(c, d)
+	w.join(a, space, Owner, b)
+	w.settle(space)
+	// The founder, who can read everything so far, is out while others come and go.
+	if err := b.groups.Group(space).Remove(t.Context(), a.self.Account); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(space)
+	if err := b.groups.Group(space).Remove(t.Context(), c.self.Account); err != nil {
+		t.Fatal(err)
+	}
+	w.settle(space)
+	w.join(b, space, Admin, e)
+	w.settle(space)
+	w.join(b, space, Member, a)
+	w.settle(space)
+	r := w.sameMembers(space, b, a, d, e)
+	if len(r.Members) != 4 || r.Role(c.self.Account) != None || r.Role(a.self.Account) != Member || r.Role(e.self.Account) != Admin {
+		t.Errorf("members:\n%s", w.describe(r))
+	}
+	a.say(space, "back")
+	w.settle(space)
+	for _, p := range []*person{b, d, e} {
+		if in, _ := p.heard(space); !slices.Contains(in, "back") {
+			t.Errorf("person %d has %q", p.name, in)
+		}
+	}
+	if in, _ := c.heard(space); slices.Contains(in, "back") {
+		t.Error("who was removed meanwhile reads on")
+	}
+}
