@@ -25,9 +25,6 @@ var nameHandIn = []byte("in")
 // not be sent before.
 const groupPace = 15 * time.Second
 
-// maxHandIn bounds what waits to be read.
-const maxHandIn = 4096
-
 // groups is the node's side of private groups: pairwise messages go through the
 // ratchets, vertices over links among members who are linked.
 type groups struct {
