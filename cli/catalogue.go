@@ -126,6 +126,17 @@ const (
 	msgErrThresholdSetup
 	msgErrThresholdName
 	msgErrThresholdDamaged
+	msgOraclePassphrase
+	msgOracleFeed
+	msgOracleSigned
+	msgOracleSent
+	msgOracleDone
+	msgOracleNotNeeded
+	msgErrChainUnreachable
+	msgErrChainFailed
+	msgErrChainRefused
+	msgErrChainPassphrase
+	msgErrChainKey
 
 	numTexts
 )
@@ -393,4 +404,17 @@ var catalogue = [numTexts][2]string{
 		"a file is damaged",
 		"پرونده‌ای خراب است",
 	},
+
+	msgOraclePassphrase: {"Passphrase of %s:", "گذرواژهٔ %s:"},
+	msgOracleFeed:       {"Feed: %s", "خوراک داده: %s"},
+	msgOracleSigned:     {"Signed %s as %s", "%s امضا شد، به نام %s"},
+	msgOracleSent:       {"Sent in the transaction %s; waiting for its block", "در تراکنش %s فرستاده شد؛ در انتظار بلاک"},
+	msgOracleDone:       {"Done: in block %s, for %s gas", "انجام شد: در بلاک %s، با %s گس"},
+	msgOracleNotNeeded:  {"Not needed: %s is near what the feed has, and that is fresh enough", "نیازی نیست: %s نزدیک به مقدار کنونی خوراک است و آن هم تازه است"},
+
+	msgErrChainUnreachable: {"no node answers", "هیچ گرهی پاسخ نمی‌دهد؛ نشانی --rpc را بررسی کنید"},
+	msgErrChainFailed:      {"the transaction failed", "تراکنش ناموفق بود"},
+	msgErrChainRefused:     {"the node refuses", "گره نپذیرفت"},
+	msgErrChainPassphrase:  {"wrong passphrase, or a damaged keystore", "گذرواژه نادرست است یا فایل کلید آسیب دیده است"},
+	msgErrChainKey:         {"no private key", "این فایل کلید خصوصی ندارد"},
 }

@@ -46,6 +46,9 @@ func exitCode(err error) int {
 	if code, ok := thresholdExit(err); ok {
 		return code
 	}
+	if code, ok := chainExit(err); ok {
+		return code
+	}
 	switch connect.CodeOf(err) {
 	case connect.CodeInvalidArgument, connect.CodeOutOfRange:
 		return ExitUsage
@@ -64,6 +67,9 @@ func (a *app) explain(err error) string {
 		return a.say(msgUnreachable, a.ltr(a.address()), a.ltr(a.startCommand()))
 	}
 	if text := a.explainThreshold(err); text != "" {
+		return text
+	}
+	if text := a.explainChain(err); text != "" {
 		return text
 	}
 	var ce *connect.Error

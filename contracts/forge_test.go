@@ -83,8 +83,9 @@ func compiled(tb testing.TB, file, name string) artifact {
 	return artifact{ABI: parsed, Code: code}
 }
 
-// outside is a running tools/noble.mjs.
+// outside is a running program of tools/ that answers lines of JSON.
 type outside struct {
+	name     string
 	requests *json.Encoder
 	answers  *bufio.Scanner
 }
@@ -92,9 +93,14 @@ type outside struct {
 // noble starts @noble/post-quantum, an implementation in TypeScript.
 func noble(tb testing.TB) *outside {
 	tb.Helper()
+	return startOutside(tb, "noble.mjs")
+}
+
+func startOutside(tb testing.TB, name string) *outside {
+	tb.Helper()
 	// The test's own context ends before the clean-up below, which waits for
 	// node to read the end of its input.
-	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), "node", filepath.Join("tools", "noble.mjs"))
+	cmd := exec.CommandContext(context.WithoutCancel(tb.Context()), "node", filepath.Join("tools", name))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -110,12 +116,12 @@ func noble(tb testing.TB) *outside {
 	tb.Cleanup(func() {
 		_ = in.Close()
 		if err := cmd.Wait(); err != nil {
-			tb.Errorf("tools/noble.mjs: %v", err)
+			tb.Errorf("tools/%s: %v", name, err)
 		}
 	})
 	answers := bufio.NewScanner(out)
-	answers.Buffer(nil, 1<<20)
-	return &outside{requests: json.NewEncoder(in), answers: answers}
+	answers.Buffer(nil, 1<<22)
+	return &outside{name: name, requests: json.NewEncoder(in), answers: answers}
 }
 
 // nobleRequest is a line to tools/noble.mjs; byte strings are in hex.
@@ -138,16 +144,22 @@ type nobleAnswer struct {
 
 func (o *outside) ask(tb testing.TB, request nobleRequest) (answer nobleAnswer) {
 	tb.Helper()
+	o.exchange(tb, request, &answer)
+	return answer
+}
+
+// exchange sends a request and reads the answer.
+func (o *outside) exchange(tb testing.TB, request, answer any) {
+	tb.Helper()
 	if err := o.requests.Encode(request); err != nil {
 		tb.Fatal(err)
 	}
 	if !o.answers.Scan() {
-		tb.Fatalf("tools/noble.mjs ended: %v", o.answers.Err())
+		tb.Fatalf("tools/%s ended: %v", o.name, o.answers.Err())
 	}
-	if err := json.Unmarshal(o.answers.Bytes(), &answer); err != nil {
+	if err := json.Unmarshal(o.answers.Bytes(), answer); err != nil {
 		tb.Fatal(err)
 	}
-	return answer
 }
 
 // sign makes a key pair of a signature set ("ml_dsa87") from seed and signs

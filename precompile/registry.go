@@ -12,6 +12,8 @@ import (
 
 	"github.com/pars-network/pars/precompile/contract"
 	"github.com/pars-network/pars/precompile/dex"
+	"github.com/pars-network/pars/precompile/graph"
+	"github.com/pars-network/pars/precompile/oracle"
 	"github.com/pars-network/pars/precompile/pq"
 	"github.com/pars-network/pars/precompile/privacy"
 	"github.com/pars-network/pars/precompile/threshold"
@@ -23,6 +25,8 @@ var (
 	P256VerifyAddress  = common.BytesToAddress([]byte{0x01, 0x00})
 	PoolManagerAddress = dex.ManagerAddress
 	QuoterAddress      = common.BytesToAddress([]byte{0x04, 0x01})
+	GraphAddress       = graph.Address
+	OracleAddress      = oracle.Address
 	MLKEMAddress       = common.BytesToAddress([]byte{0x06, 0x01})
 	MLDSAAddress       = common.BytesToAddress([]byte{0x06, 0x02})
 	SLHDSAAddress      = common.BytesToAddress([]byte{0x06, 0x03})
@@ -66,6 +70,8 @@ var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
 	{Address: PoolManagerAddress, Name: dex.ManagerName, Stateful: true, Predeployed: true, Run: dex.Manager},
 	quoter(),
+	native(GraphAddress, graph.Graph),
+	native(OracleAddress, oracle.Feeds),
 	native(MLKEMAddress, pq.MLKEM),
 	native(MLDSAAddress, pq.MLDSA),
 	native(SLHDSAAddress, pq.SLHDSA),

@@ -27,6 +27,7 @@ import (
 	"github.com/pars-network/pars/evm/engine"
 	"github.com/pars-network/pars/evm/genesis"
 	"github.com/pars-network/pars/params"
+	"github.com/pars-network/pars/precompile"
 )
 
 // GenesisTime is the time of block 0, in seconds since 1970.
@@ -73,7 +74,8 @@ func New(tb testing.TB) *Chain {
 		chainID:  ids.ID{2},
 		ms:       GenesisTime * 1000,
 	}
-	alloc := types.GenesisAlloc{Store: {Code: StoreCode, Balance: new(big.Int)}}
+	alloc := precompile.Alloc()
+	alloc[Store] = types.Account{Code: StoreCode, Balance: new(big.Int)}
 	dev, err := genesis.DevAccounts()
 	must(tb, err)
 	for i := range c.Keys {

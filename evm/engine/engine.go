@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 
+	"github.com/ava-labs/avalanchego/ids"
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/consensus"
 	"github.com/ava-labs/libevm/core/state"
@@ -13,6 +14,7 @@ import (
 	"github.com/ava-labs/libevm/trie"
 
 	"github.com/pars-network/pars/params"
+	"github.com/pars-network/pars/precompile/graph"
 )
 
 // ErrUnsupported reports a call that libevm's interface has and this chain does
@@ -119,9 +121,20 @@ func (e *Engine) Prepare(chain consensus.ChainHeaderReader, h *types.Header) err
 	return nil
 }
 
-// Finalize changes no state: nothing is minted after the transactions. The
-// withdrawals of a valid block are an empty list, which its header's root pins.
-func (*Engine) Finalize(consensus.ChainHeaderReader, *types.Header, *state.StateDB, []*types.Transaction, []*types.Header, []*types.Withdrawal) {
+// Finalize mints nothing. It leaves what queries can know of this block in the
+// Graph contract's storage. The withdrawals of a valid block are an empty list,
+// which its header's root pins.
+func (*Engine) Finalize(_ consensus.ChainHeaderReader, h *types.Header, st *state.StateDB, _ []*types.Transaction, _ []*types.Header, _ []*types.Withdrawal) {
+	record(h, st)
+}
+
+// record is the last change of state in a block (spec/graph.md, section 6).
+func record(h *types.Header, st *state.StateDB) {
+	var proposer ids.NodeID
+	if x, err := ParseExtra(h.Extra); err == nil { // a verified header's parses
+		proposer = x.Proposer
+	}
+	graph.Record(st, h, TimeMs(h), proposer)
 }
 
 // FinalizeAndAssemble sets the state root and assembles the block.
@@ -129,6 +142,7 @@ func (*Engine) FinalizeAndAssemble(_ consensus.ChainHeaderReader, h *types.Heade
 	if len(uncles) > 0 || len(withdrawals) > 0 {
 		return nil, fmt.Errorf("%w: got %d uncles and %d withdrawals", ErrUnsupported, len(uncles), len(withdrawals))
 	}
+	record(h, st)
 	h.Root = st.IntermediateRoot(true)
 	return types.NewBlockWithWithdrawals(h, txs, nil, receipts, []*types.Withdrawal{}, trie.NewStackTrie(nil)), nil
 }

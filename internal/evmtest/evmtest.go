@@ -90,6 +90,14 @@ func Config() *params.ChainConfig {
 	return &c
 }
 
+// NextTransaction ends the transaction that all calls so far belong to: what it
+// wrote is committed, its refunds are gone and no account or slot is warm.
+func (e *EVM) NextTransaction() {
+	e.State.Finalise(true)
+	rules := e.ChainConfig().Rules(e.Context.BlockNumber, true, e.Context.Time)
+	e.State.Prepare(rules, Origin, e.Context.Coinbase, nil, vm.ActivePrecompiles(rules), nil)
+}
+
 // CallTypes are the four ways to call.
 var CallTypes = []vm.CallType{vm.Call, vm.StaticCall, vm.DelegateCall, vm.CallCode}
 
