@@ -31,6 +31,7 @@ func allCalls() (calls, before []call, err error) {
 	b.ecdsa()
 	b.hashes()
 	b.stark()
+	b.ai()
 	return b.calls, b.before, b.err
 }
 
