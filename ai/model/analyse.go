@@ -30,6 +30,10 @@ func (n *Node) interval(a, b Interval) (Interval, Reason) {
 		return Interval{a.Lo + b.Lo, a.Hi + b.Hi}, ""
 	case Requantise:
 		// Both factors are positive, so the result never falls where a rises.
+		less := Interval{a.Lo - int64(n.InZero), a.Hi - int64(n.InZero)}
+		if !less.fits() {
+			return less, Overflow
+		}
 		var out Interval
 		for i, multiplier := range n.Multipliers {
 			lo, hi := n.requantise(a.Lo, multiplier, n.Shifts[i]), n.requantise(a.Hi, multiplier, n.Shifts[i])

@@ -69,7 +69,7 @@ func (n *Node) append(b []byte) []byte {
 		b = append(b, byte(n.B))
 	case Requantise:
 		b = binary.BigEndian.AppendUint16(b, uint16(len(n.Multipliers)))
-		b = appendInt(appendInt(appendInt(b, n.Zero), n.Lo), n.Hi)
+		b = appendInt(appendInt(appendInt(appendInt(b, n.InZero), n.Zero), n.Lo), n.Hi)
 		for _, v := range n.Multipliers {
 			b = binary.BigEndian.AppendUint32(b, v)
 		}

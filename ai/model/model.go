@@ -62,7 +62,7 @@ const (
 	Conv
 	// Add adds two values of one shape.
 	Add
-	// Requantise is Zero + a·Multiplier/2^Shift, rounded to the nearest whole
+	// Requantise is Zero + (a-InZero)·Multiplier/2^Shift, the quotient rounded to the nearest whole
 	// number and halves to the even one, then at least Lo and at most Hi. The
 	// factors are one for all or one for each channel.
 	Requantise
@@ -115,7 +115,8 @@ type Node struct {
 	Outputs int
 	// Rows is how many rows Embed's table has.
 	Rows int
-	// InZero and WeightZero are subtracted before multiplying.
+	// InZero and WeightZero are subtracted before multiplying, InZero also by
+	// Requantise.
 	InZero     int32
 	WeightZero int8
 	// Weights are int8, as bytes: of Dense by output and input, of Conv by output

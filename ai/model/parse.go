@@ -130,7 +130,7 @@ func (m *Model) read(r *reader) (n Node, reason Reason) {
 		n.B = r.byte()
 	case Requantise:
 		factors := r.short()
-		n.Zero, n.Lo, n.Hi = r.int(), r.int(), r.int()
+		n.InZero, n.Zero, n.Lo, n.Hi = r.int(), r.int(), r.int(), r.int()
 		raw := r.bytes(4 * factors)
 		n.Shifts = r.bytes(factors)
 		if !r.ok {

@@ -80,7 +80,7 @@ func drawNode(t *rapid.T, m *model.Model, at int) model.Node {
 			n.Multipliers = append(n.Multipliers, rapid.Uint32Range(1, math.MaxInt32).Draw(t, "multiplier"))
 			n.Shifts = append(n.Shifts, rapid.Uint8Range(0, model.MaxShift).Draw(t, "shift"))
 		}
-		n.Zero = any32.Draw(t, "zero")
+		n.InZero, n.Zero = small.Draw(t, "subtracted"), any32.Draw(t, "zero")
 		a, b := any32.Draw(t, "a"), any32.Draw(t, "b")
 		n.Lo, n.Hi = min(a, b), max(a, b)
 		if rapid.Bool().Draw(t, "like ONNX") {

@@ -103,6 +103,7 @@ func (r *reference) element(c, y, x int) *big.Int {
 			f = c
 		}
 		v, _ := r.at(c, y, x)
+		v.Sub(v, big.NewInt(int64(n.InZero)))
 		v = rounded(v.Mul(v, big.NewInt(int64(n.Multipliers[f]))), n.Shifts[f])
 		return clamp(v.Add(v, big.NewInt(int64(n.Zero))), n.Lo, n.Hi)
 	case model.ReLU:

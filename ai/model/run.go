@@ -213,10 +213,11 @@ func halfEven(v int64, shift uint8) int64 {
 	return down
 }
 
-// requantise is Requantise of one element. |v·multiplier| is below 2^62.
+// requantise is Requantise of one element. The analysis
+// keeps v-InZero in 32 bits, so the product is below 2^62.
 func (n *Node) requantise(v int64, multiplier uint32, shift uint8) int64 {
 	// Zero is added in 64 bits: no sum of theirs leaves those.
-	r := halfEven(v*int64(multiplier), shift) + int64(n.Zero)
+	r := halfEven((v-int64(n.InZero))*int64(multiplier), shift) + int64(n.Zero)
 	return min(max(r, int64(n.Lo)), int64(n.Hi))
 }
 

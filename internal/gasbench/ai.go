@@ -45,9 +45,9 @@ func (b *builder) ai() {
 	}{
 		{"4,096 x 240 products", model.Model{Input: list, Nodes: []model.Node{{Op: model.Dense, Outputs: 240, Weights: weights(4096 * 240)}}}},
 		{"3 products, again and again", model.Model{Input: model.Input{Shape: model.Shape{C: 1, H: 1, W: 1}, Hi: 255}, Nodes: repeat(model.Node{Op: model.Dense, Outputs: 1, InZero: 1, WeightZero: 2, Bias: []int32{1}, Weights: []byte{2}}, 8)}},
-		{"convolution 3x3, 16 to 32 channels", model.Model{Input: image, Nodes: []model.Node{{Op: model.Conv, Groups: 1, Outputs: 32, Window: window(3, 1, 1), Weights: weights(32 * 16 * 9)}, {Op: model.Average, A: 1, Window: window(64, 64, 0), Shift: 12}}}},
-		{"convolution 3x3, channels apart", model.Model{Input: image, Nodes: []model.Node{{Op: model.Conv, Groups: 16, Outputs: 16, Window: window(3, 1, 1), Weights: weights(16 * 9)}, {Op: model.Average, A: 1, Window: window(64, 64, 0), Shift: 12}}}},
-		{"convolution 1x1, channels apart", model.Model{Input: image, Nodes: []model.Node{{Op: model.Conv, Groups: 16, Outputs: 16, Window: window(1, 1, 0), Weights: weights(16)}, {Op: model.Average, A: 1, Window: window(64, 64, 0), Shift: 12}}}},
+		{"convolution 3x3, 16 to 32 channels", model.Model{Input: image, Nodes: []model.Node{{Op: model.Conv, Groups: 1, Outputs: 32, Window: window(3, 1, 1), Weights: weights(32 * 16 * 9)}, {Op: model.ArgMax, A: 1}}}},
+		{"convolution 3x3, channels apart", model.Model{Input: image, Nodes: []model.Node{{Op: model.Conv, Groups: 16, Outputs: 16, Window: window(3, 1, 1), Weights: weights(16 * 9)}, {Op: model.ArgMax, A: 1}}}},
+		{"convolution 1x1, channels apart", model.Model{Input: image, Nodes: []model.Node{{Op: model.Conv, Groups: 16, Outputs: 16, Window: window(1, 1, 0), Weights: weights(16)}, {Op: model.ArgMax, A: 1}}}},
 		{"20 requantisations", model.Model{Input: image, Nodes: append(repeat(requantise, 20), model.Node{Op: model.ArgMax, A: 20})}},
 		{"20 requantisations by channel", model.Model{Input: image, Nodes: append(repeat(each, 20), model.Node{Op: model.ArgMax, A: 20})}},
 		{"8 sums", model.Model{Input: image, Nodes: append(func() []model.Node {

@@ -23,11 +23,11 @@ const (
 	// is loaded and read, how many products are added up, and how many elements
 	// are gathered for one gas.
 	bytesPerGas = 16
-	macsPerGas  = 12
+	macsPerGas  = 16
 	movesPerGas = 4
 	// elementGas is the price of an element of a value, outputGas of one of the
 	// result.
-	elementGas = 2
+	elementGas = 1
 	outputGas  = 20
 )
 
