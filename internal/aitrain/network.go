@@ -235,7 +235,7 @@ func (n *network) train(random *rand.Rand, t *task, epochs int, report func(epoc
 	for epoch := range epochs {
 		order := random.Perm(len(t.train))
 		var loss float64
-		rate := 0.002 * math.Pow(0.75, float64(epoch))
+		rate := 0.003 * math.Pow(0.8, float64(epoch))
 		for i, k := range order {
 			s := t.train[k]
 			if t.vary != nil {
