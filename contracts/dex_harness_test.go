@@ -190,8 +190,8 @@ func (s *stage) play(manager common.Address, puppets []common.Address, txs []tx,
 		hash := common.BigToHash(big.NewInt(int64(i + 1)))
 		db.SetTxContext(hash, i)
 		db.Prepare(rules, t.from, common.Address{}, &t.to, vm.ActivePrecompiles(rules), nil)
-		s.EVM.Reset(vm.TxContext{Origin: t.from, GasPrice: new(big.Int)}, db)
-		out, left, err := s.EVM.EVM.Call(vm.AccountRef(t.from), t.to, t.input, gas, t.value)
+		s.Reset(vm.TxContext{Origin: t.from, GasPrice: new(big.Int)}, db)
+		out, left, err := s.Call(vm.AccountRef(t.from), t.to, t.input, gas, t.value)
 		outcomes[i] = outcome{ok: err == nil, out: s.normal(manager, out), used: gas - left}
 		if err == nil {
 			outcomes[i].logs = s.normal(manager, flatten(db.GetLogs(hash, 0, common.Hash{})))

@@ -24,7 +24,7 @@ type quoteSingle struct {
 // world is a random one after its transactions, on the native manager.
 func world(tb testing.TB, base *stage, n uint64) *author {
 	tb.Helper()
-	author, txs := write(tb, base, *dexSeed, n, 30)
+	author, txs := write(tb, base, *dexSeed, n, 30, false)
 	_, _, db := author.play(native, author.puppets, txs, 1<<32)
 	author.State = db
 	author.EVM.Reset(vm.TxContext{Origin: evmtest.Caller, GasPrice: new(big.Int)}, db)

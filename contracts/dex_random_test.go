@@ -44,14 +44,14 @@ var (
 
 // position is one that the sequence tried to make.
 type position struct {
-	pool         int
 	lower, upper int64
 	salt         byte
 }
 
 // author makes up one sequence.
 type author struct {
-	tb testing.TB
+	tb     testing.TB
+	honest bool
 	*stage
 	*rand.Rand
 	currencies []common.Address
@@ -77,13 +77,14 @@ func (a *author) address(tail int) (out common.Address) {
 	return out
 }
 
-// write makes a stage for a sequence and the sequence.
-func write(tb testing.TB, base *stage, seed, n uint64, length int) (*author, []tx) {
+// write makes a stage for a sequence and the sequence. Honest tokens do what they
+// should and no more.
+func write(tb testing.TB, base *stage, seed, n uint64, length int, honest bool) (*author, []tx) {
 	s := *base
 	e := *base.EVM
 	e.State = base.State.Copy()
 	s.EVM = &e
-	a := &author{tb: tb, stage: &s, Rand: rand.New(rand.NewPCG(seed, n)), puppets: []common.Address{base.router}}
+	a := &author{tb: tb, honest: honest, stage: &s, Rand: rand.New(rand.NewPCG(seed, n)), puppets: []common.Address{base.router}}
 	for range 2 + a.IntN(2) {
 		at := a.address(-1)
 		a.tokens, a.puppets = append(a.tokens, at), append(a.puppets, at)
@@ -105,7 +106,7 @@ func write(tb testing.TB, base *stage, seed, n uint64, length int) (*author, []t
 	holders := append([]common.Address{evmtest.Caller}, append(a.hooks, s.router)...)
 	for _, at := range a.tokens {
 		mode := uint64(0)
-		if a.chance(6) {
+		if !honest && a.chance(6) {
 			mode = 1 << a.IntN(11) >> 1
 		}
 		s.tokenAt(at, mode, holders...)
@@ -206,7 +207,9 @@ func (a *author) transaction() tx {
 	case 4:
 		return a.programHook()
 	case 5:
-		return a.programToken()
+		if !a.honest {
+			return a.programToken()
+		}
 	case 6:
 		return a.raw()
 	}
@@ -357,8 +360,8 @@ func (a *author) programHook() tx {
 	s := hookSelectors[at]
 	var ans answer
 	ans.Data = append(append(ans.Data, s[:]...), make([]byte, 28)...)
-	switch {
-	case at == 0:
+	switch at {
+	case 0:
 		fee := make([]byte, 32)
 		f := uint32(a.IntN(1_000_001))
 		if a.chance(2) {

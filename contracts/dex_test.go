@@ -28,7 +28,7 @@ func TestPoolManagerIsUniswaps(t *testing.T) {
 	t.Logf("seed %#x, sequences %d to %d", *dexSeed, *dexFrom, *dexFrom+n-1)
 	start, failed, seen := time.Now(), 0, make(tally)
 	for i := *dexFrom; i < *dexFrom+n; i++ {
-		author, txs := write(t, base, *dexSeed, i, 50)
+		author, txs := write(t, base, *dexSeed, i, 50, false)
 		if err := author.compare(author.puppets, txs, seen); err != nil {
 			t.Errorf("sequence %d (-dex.seed %s -dex.from %d -dex.n 1): %v", i, strconv.FormatUint(*dexSeed, 10), i, err)
 			if failed++; failed == 5 {

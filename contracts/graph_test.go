@@ -1,18 +1,28 @@
 package contracts_test
 
 import (
+	"bytes"
+	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/ava-labs/libevm/accounts/abi"
 	"github.com/ava-labs/libevm/common"
 	"github.com/ava-labs/libevm/core/vm"
+	"github.com/ava-labs/libevm/crypto"
 
+	"github.com/pars-network/pars/evm/graphql"
 	"github.com/pars-network/pars/internal/evmtest"
 	"github.com/pars-network/pars/internal/testutil"
 	"github.com/pars-network/pars/internal/vectors"
@@ -521,4 +531,104 @@ func alter(r *rand.Rand, query string) string {
 	i, j := r.IntN(len(words)), r.IntN(len(words))
 	words[i], words[j] = words[j], words[i]
 	return strings.Join(words, " ")
+}
+
+// What /graphql says of a schema is what graphql-js says of it, to the query that
+// tools send.
+func TestIntrospectionAgreesWithGraphQLJS(t *testing.T) {
+	l := newLibrary(t, 1)
+	server := httptest.NewServer(graphql.New(func(_ context.Context, input []byte) ([]byte, error) {
+		out, _, err := l.native.EVM.Do(vm.StaticCall, precompile.GraphAddress, input, queryGas)
+		return out, err
+	}))
+	defer server.Close()
+	var asked struct {
+		Query  string `json:"query"`
+		Result string `json:"result"`
+	}
+	l.js.exchange(t, map[string]bool{"introspect": true}, &asked)
+	body, err := json.Marshal(map[string]string{"query": asked.Query, "operationName": "IntrospectionQuery"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+graphql.Path+"/"+common.Hash(l.schema).Hex(), bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	raw, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type answer struct {
+		Schema struct {
+			QueryType map[string]string `json:"queryType"`
+			Types     []map[string]any  `json:"types"`
+		} `json:"__schema"`
+	}
+	var got struct{ Data answer }
+	var want answer
+	if err := errors.Join(json.Unmarshal(raw, &got), json.Unmarshal([]byte(asked.Result), &want)); err != nil {
+		t.Fatalf("%v\n%.500s", err, raw)
+	}
+	if !reflect.DeepEqual(got.Data.Schema.QueryType, want.Schema.QueryType) {
+		t.Errorf("the root is %v, want %v", got.Data.Schema.QueryType, want.Schema.QueryType)
+	}
+	ours := map[string]map[string]any{}
+	for _, typ := range got.Data.Schema.Types {
+		ours[typ["name"].(string)] = typ
+	}
+	compared := 0
+	for _, typ := range want.Schema.Types {
+		name := typ["name"].(string)
+		if strings.HasPrefix(name, "__") || slices.Contains([]string{"String", "Int", "Boolean", "ID"}, name) {
+			continue // the texts about GraphQL itself are each library's own
+		}
+		compared++
+		if !reflect.DeepEqual(ours[name], typ) {
+			t.Errorf("type %s is\n%v, want\n%v", name, ours[name], typ)
+		}
+	}
+	if compared < 15 {
+		t.Errorf("%d types were compared, want at least 15", compared)
+	}
+}
+
+// A contract reads a pool of the DEX and a feed of the oracle by GraphQL.
+func TestBazaarReadsPoolsByGraphQL(t *testing.T) {
+	e := evmtest.New(t, evmtest.Block{})
+	bazaar := deploy(t, e, compiled(t, "Bazaar.sol", "Bazaar"), 0)
+	var key []byte
+	for _, n := range []int64{1, 2, 3000, 60, 0} {
+		key = append(key, common.BigToHash(big.NewInt(n)).Bytes()...)
+	}
+	price := new(big.Int).Lsh(big.NewInt(3), 95)
+	input := append(append(crypto.Keccak256([]byte("initialize((address,address,uint24,int24,address),uint160)"))[:4], key...), common.BigToHash(price).Bytes()...)
+	if out, _, err := e.Do(vm.Call, precompile.PoolManagerAddress, input, evmtest.Gas); err != nil {
+		t.Fatalf("initialize: %x, %v", out, err)
+	}
+	out, used, revert := bazaar.call(t, "poolPrice", crypto.Keccak256Hash(key))
+	if revert != "" || out[0].(*big.Int).Cmp(price) != 0 || out[1].(*big.Int).Sign() != 0 {
+		t.Errorf("poolPrice = %v, revert %q, want %s and no liquidity", out, revert, price)
+	}
+	t.Logf("reading a pool's price by GraphQL in a contract used %d gas", used)
+	if _, _, revert := bazaar.call(t, "poolPrice", common.Hash{1}); revert != "NoNumber" {
+		t.Errorf("a pool that isn't there: revert %q, want NoNumber", revert)
+	}
+	if _, _, revert := bazaar.call(t, "cheapest"); revert != "NoNumber" {
+		t.Errorf("the cheapest of no offers: revert %q, want NoNumber", revert)
+	}
+	for i, title := range []string{"a carpet", "\"id\":\"7\" saffron"} {
+		if _, used, revert := bazaar.call(t, "offer", title, big.NewInt(int64(50-i))); revert != "" || i == 1 && used > 500_000 {
+			t.Fatalf("offer: revert %q, %d gas", revert, used)
+		}
+	}
+	if out, _, _ := bazaar.call(t, "cheapest"); out[0].(*big.Int).Int64() != 2 || out[1].(*big.Int).Int64() != 49 {
+		t.Errorf("cheapest = %v, want offer 2 for 49", out)
+	}
 }

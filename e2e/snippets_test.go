@@ -98,6 +98,15 @@ func TestEveryPageHasAnExampleThatRuns(t *testing.T) {
 	p := startDev(t)
 	from := p.account(t, 0)
 	examples := map[string]example{
+		"dex": {
+			given:  map[string]any{"privateKey": p.banner.Accounts[1].PrivateKey, "token": "0x0000000000000000000000000000000000070ce0"},
+			result: "price", want: "1",
+		},
+		"graph": {result: "answer.data.root", want: `"Query"`},
+		"oracle": {
+			given:  map[string]any{"privateKey": p.banner.Accounts[2].PrivateKey},
+			result: "value === parseEther('0.42')", want: "true",
+		},
 		"ml-kem":  {result: `toHex(ml_kem768.decapsulate(Uint8Array.from(Buffer.from(ct.slice(2), "hex")), secretKey)) === ss`, want: "true"},
 		"ml-dsa":  {result: "valid", want: "true"},
 		"slh-dsa": {result: "valid", want: "true"},

@@ -23,24 +23,25 @@ import (
 
 // Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
 var (
-	P256VerifyAddress  = common.BytesToAddress([]byte{0x01, 0x00})
-	AIAddress          = ai.Address
-	PoolManagerAddress = dex.ManagerAddress
-	QuoterAddress      = common.BytesToAddress([]byte{0x04, 0x01})
-	GraphAddress       = graph.Address
-	OracleAddress      = oracle.Address
-	MLKEMAddress       = common.BytesToAddress([]byte{0x06, 0x01})
-	MLDSAAddress       = common.BytesToAddress([]byte{0x06, 0x02})
-	SLHDSAAddress      = common.BytesToAddress([]byte{0x06, 0x03})
-	RingAddress        = common.BytesToAddress([]byte{0x07, 0x00})
-	ECIESAddress       = common.BytesToAddress([]byte{0x07, 0x01})
-	HPKEAddress        = common.BytesToAddress([]byte{0x07, 0x02})
-	FROSTAddress       = common.BytesToAddress([]byte{0x08, 0x00})
-	CGGMP21Address     = common.BytesToAddress([]byte{0x08, 0x01})
-	ECDSAAddress       = common.BytesToAddress([]byte{0x08, 0x02})
-	PoseidonAddress    = common.BytesToAddress([]byte{0x09, 0x00})
-	PedersenAddress    = common.BytesToAddress([]byte{0x09, 0x01})
-	STARKAddress       = common.BytesToAddress([]byte{0x09, 0x02})
+	P256VerifyAddress   = common.BytesToAddress([]byte{0x01, 0x00})
+	AIAddress           = ai.Address
+	PoolManagerAddress  = dex.ManagerAddress
+	QuoterAddress       = common.BytesToAddress([]byte{0x04, 0x01})
+	VaultFactoryAddress = dex.FactoryAddress
+	GraphAddress        = graph.Address
+	OracleAddress       = oracle.Address
+	MLKEMAddress        = common.BytesToAddress([]byte{0x06, 0x01})
+	MLDSAAddress        = common.BytesToAddress([]byte{0x06, 0x02})
+	SLHDSAAddress       = common.BytesToAddress([]byte{0x06, 0x03})
+	RingAddress         = common.BytesToAddress([]byte{0x07, 0x00})
+	ECIESAddress        = common.BytesToAddress([]byte{0x07, 0x01})
+	HPKEAddress         = common.BytesToAddress([]byte{0x07, 0x02})
+	FROSTAddress        = common.BytesToAddress([]byte{0x08, 0x00})
+	CGGMP21Address      = common.BytesToAddress([]byte{0x08, 0x01})
+	ECDSAAddress        = common.BytesToAddress([]byte{0x08, 0x02})
+	PoseidonAddress     = common.BytesToAddress([]byte{0x09, 0x00})
+	PedersenAddress     = common.BytesToAddress([]byte{0x09, 0x01})
+	STARKAddress        = common.BytesToAddress([]byte{0x09, 0x02})
 )
 
 // Entry is one native contract. Entries are immutable.
@@ -100,6 +101,7 @@ type Predeploy struct {
 // predeploys lists them by address.
 var predeploys = []Predeploy{
 	{Address: contract.BouncerAddress, Name: "Bouncer", Code: contract.BouncerCode},
+	{Address: VaultFactoryAddress, Name: "DEX vault factory", Code: dex.FactoryCode},
 }
 
 // Predeploys returns the accounts with bytecode that genesis contains, by rising

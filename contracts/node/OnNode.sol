@@ -76,6 +76,16 @@ abstract contract OnNode {
         transact(args);
     }
 
+    /// @notice The same with money.
+    function pay(address to, uint256 value, bytes memory data) internal {
+        string[] memory args = new string[](4);
+        args[0] = "--value";
+        args[1] = VM.toString(value);
+        args[2] = VM.toString(to);
+        args[3] = VM.toString(data);
+        transact(args);
+    }
+
     /// @notice Calls a contract without a transaction.
     function ask(address to, bytes memory data) internal returns (bytes memory) {
         NodeVm.FfiResult memory r = call(to, data);
@@ -106,6 +116,19 @@ abstract contract OnNode {
             if (j == part.length) return true;
         }
         return false;
+    }
+
+    /// @notice The account that signs the transactions.
+    function sender() internal returns (address) {
+        string[] memory args = new string[](4);
+        args[0] = "wallet";
+        args[1] = "address";
+        args[2] = "--private-key";
+        args[3] = VM.envString("NODE_KEY");
+        NodeVm.FfiResult memory r = cast(args);
+        require(r.exitCode == 0, string(r.stderr));
+        // tryFfi turns digits into bytes.
+        return address(bytes20(r.stdout));
     }
 
     /// @notice The balance of an account on the node, in wei.

@@ -8,10 +8,13 @@
 //     entities; references are ids or null. Answered by {}.
 //   {"query", "variables": JSON text} is answered by {"result": JSON text}, or by
 //     {"errors": [...]}.
-//   {"introspect": true} is answered by {"result": JSON text} too.
+//   {"introspect": true} is answered by {"query", "result": JSON text}: the query
+//     that tools introspect with, and its result.
 import { createInterface } from "node:readline";
-import { buildSchema, getNamedType, graphqlSync, introspectionFromSchema, parse } from "graphql";
+import { buildSchema, getIntrospectionQuery, getNamedType, graphqlSync, introspectionFromSchema, parse } from "graphql";
 
+// EVERYTHING is what introspectionFromSchema asks for.
+const EVERYTHING = { specifiedByUrl: true, directiveIsRepeatable: true, schemaDescription: true, inputValueDeprecation: true, oneOf: true };
 const SIGN = 1n << 255n;
 let schema, derived, tables;
 
@@ -160,7 +163,7 @@ function answer(request) {
   if (request.whole) return start(request);
   if (request.put) return put(request.put);
   if (request.remove) return remove(request.remove);
-  if (request.introspect) return { result: JSON.stringify(introspectionFromSchema(schema)) };
+  if (request.introspect) return { query: getIntrospectionQuery(EVERYTHING), result: JSON.stringify(introspectionFromSchema(schema)) };
   try {
     return query(request);
   } catch (e) {

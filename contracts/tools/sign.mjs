@@ -8,9 +8,13 @@
 //   sign.mjs lsag N AT MESSAGE               key image, then an LSAG signature
 //   sign.mjs frost-key SUITE                 the key of a group of 2 of 3
 //   sign.mjs frost SUITE MESSAGE A B         a signature by members A and B
+//   sign.mjs feed NAME TEMPLATE TIME VALUE   an airnode's account, then its
+//                                            signature of a feed's value
 // Byte strings are in hexadecimal; the FROST and ring halves are those of
 // spec/check.
 import { randomBytes, createHash } from "node:crypto";
+import { secp256k1 } from "@noble/curves/secp256k1.js";
+import { keccak_256 } from "@noble/hashes/sha3.js";
 import { ml_dsa87 } from "@noble/post-quantum/ml-dsa.js";
 import * as ring from "../../spec/check/ring.mjs";
 import { suites } from "../../spec/check/frost.mjs";
@@ -30,7 +34,19 @@ function frostGroup(suite) {
   return { F, deal: F.trustedDealer({ min: 2, max: 3 }, undefined, undefined, fixed) };
 }
 
+// A beacon's update as Airnodes sign it.
+function feed(name, template, time, value) {
+  const secret = seed(`feed ${name}`);
+  const word = (n) => bytes(BigInt(n).toString(16).padStart(64, "0"));
+  const inner = keccak_256(Buffer.concat([bytes(template), word(time), word(value)]));
+  const hash = keccak_256(Buffer.concat([Buffer.from("\x19Ethereum Signed Message:\n32"), inner]));
+  const [recovery, ...rs] = secp256k1.sign(hash, secret, { prehash: false, format: "recovered" });
+  const account = keccak_256(secp256k1.getPublicKey(secret, false).slice(1)).slice(12);
+  return Buffer.concat([account, Buffer.from(rs), Buffer.from([27 + recovery])]);
+}
+
 const commands = {
+  feed,
   "mldsa-key": (name) => mldsa(name).publicKey,
   mldsa: (name, message, context) => ml_dsa87.sign(bytes(message), mldsa(name).secretKey, { context: bytes(context) }),
   ring: (n) => Buffer.concat(ringKeys(Number(n))),

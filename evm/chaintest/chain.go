@@ -25,6 +25,7 @@ import (
 	ethparams "github.com/ava-labs/libevm/params"
 
 	"github.com/pars-network/pars/evm/engine"
+	"github.com/pars-network/pars/evm/extras"
 	"github.com/pars-network/pars/evm/genesis"
 	"github.com/pars-network/pars/params"
 	"github.com/pars-network/pars/precompile"
@@ -66,6 +67,7 @@ type Chain struct {
 // stops it when the test ends.
 func New(tb testing.TB) *Chain {
 	tb.Helper()
+	extras.Register()
 	c := &Chain{
 		tb:       tb,
 		DB:       rawdb.NewMemoryDatabase(),

@@ -7,10 +7,15 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 
+	"github.com/ava-labs/libevm/common/hexutil"
 	"github.com/ava-labs/libevm/libevm/ethapi"
 	ethrpc "github.com/ava-labs/libevm/rpc"
+
+	"github.com/pars-network/pars/evm/graphql"
+	"github.com/pars-network/pars/precompile"
 )
 
 // Server serves the API of one chain. Make it with [New].
@@ -18,6 +23,7 @@ type Server struct {
 	cfg     Config
 	rpc     *ethrpc.Server
 	http    http.Handler
+	graphql http.Handler
 	ws      *wsHandler
 	backend *backend
 	logs    *logAPI
@@ -58,6 +64,7 @@ func New(cfg Config, chain Chain) (*Server, error) {
 		s.ws.drop(remote)
 	}}
 	s.http = compress(checkHost(cfg.VHosts, allowOrigins(cfg.CORSOrigins, s.rpc)))
+	s.graphql = compress(checkHost(cfg.VHosts, allowOrigins(cfg.CORSOrigins, graphql.New(s.callGraph))))
 	debug := newDebugAPI(b)
 	for _, api := range []struct {
 		namespace string
@@ -83,7 +90,18 @@ func New(cfg Config, chain Chain) (*Server, error) {
 	return s, nil
 }
 
-// ServeHTTP answers JSON-RPC at "/", and WebSocket handshakes at "/" and "/ws".
+// callGraph calls the Graph contract as eth_call does, within the same limits.
+func (s *Server) callGraph(ctx context.Context, input []byte) ([]byte, error) {
+	client := s.Client()
+	defer client.Close()
+	var out hexutil.Bytes
+	call := map[string]any{"to": precompile.GraphAddress, "input": hexutil.Bytes(input)}
+	err := client.CallContext(ctx, &out, "eth_call", call, "latest")
+	return out, err
+}
+
+// ServeHTTP answers JSON-RPC at "/", WebSocket handshakes at "/" and "/ws", and
+// GraphQL at "/graphql".
 // A server that runs it should have the timeouts that [Server.Serve] sets.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
@@ -91,6 +109,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.ws.ServeHTTP(w, r)
 	case r.URL.Path == "/":
 		s.metrics.count(s.http, w, r)
+	case r.URL.Path == graphql.Path || strings.HasPrefix(r.URL.Path, graphql.Path+"/"):
+		s.metrics.count(s.graphql, w, r)
 	default:
 		http.NotFound(w, r)
 	}

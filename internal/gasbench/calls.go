@@ -32,6 +32,9 @@ func allCalls() (calls, before []call, err error) {
 	b.hashes()
 	b.stark()
 	b.ai()
+	b.oracle()
+	b.graph()
+	b.dex()
 	return b.calls, b.before, b.err
 }
 

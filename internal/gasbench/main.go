@@ -33,6 +33,8 @@ type call struct {
 	input   []byte
 	// from calls when the state is set up; the usual caller when it is zero.
 	from common.Address
+	// setUp, of a call that sets the state up, is run instead of a call.
+	setUp func(*evmtest.EVM)
 	// reverts is set for a call that has to end in a revert.
 	reverts bool
 	// slow calls are measured in the first two rounds only.
@@ -97,6 +99,10 @@ func measure(rounds int, slice time.Duration, only *regexp.Regexp) ([]figure, er
 		return nil, err
 	}
 	for _, c := range before {
+		if c.setUp != nil {
+			c.setUp(e)
+			continue
+		}
 		from := c.from
 		if from == (common.Address{}) {
 			from = evmtest.Caller
@@ -107,6 +113,9 @@ func measure(rounds int, slice time.Duration, only *regexp.Regexp) ([]figure, er
 	}
 	figures := make([]figure, len(calls))
 	for i, c := range calls {
+		// What is measured is repeated: its storage is warm, and has to be paid as
+		// such (EIP-2929).
+		_, _, _ = e.Do(vm.Call, c.address, c.input, gasLimit)
 		_, used, err := e.Do(vm.Call, c.address, c.input, gasLimit)
 		if c.reverts != errors.Is(err, vm.ErrExecutionReverted) || (err != nil && !c.reverts) {
 			return nil, fmt.Errorf("%s: %w, want a revert: %t", c.name, err, c.reverts)

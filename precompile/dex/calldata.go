@@ -106,10 +106,10 @@ type poolKey struct {
 
 const poolKeyWords = 5
 
-// poolKey reads the words from i on.
-func (d *calldata) poolKey(i int) poolKey {
+// poolKey reads the first argument.
+func (d *calldata) poolKey() poolKey {
 	return poolKey{
-		currency0: d.address(i), currency1: d.address(i + 1), fee: d.uint24(i + 2),
-		spacing: d.int24(i + 3), hooks: d.address(i + 4), encoded: [160]byte(d.data[32*i:]),
+		currency0: d.address(0), currency1: d.address(1), fee: d.uint24(2),
+		spacing: d.int24(3), hooks: d.address(4), encoded: [160]byte(d.data),
 	}
 }

@@ -86,7 +86,7 @@ func setProtocolFee(c *call) ([]byte, error) {
 	if err := c.heads(poolKeyWords + 1); err != nil {
 		return nil, err
 	}
-	key, fee := c.poolKey(0), c.uint24(poolKeyWords)
+	key, fee := c.poolKey(), c.uint24(poolKeyWords)
 	if err := c.ok(); err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func updateDynamicLPFee(c *call) ([]byte, error) {
 	if err := c.heads(poolKeyWords + 1); err != nil {
 		return nil, err
 	}
-	key, fee := c.poolKey(0), c.uint24(poolKeyWords)
+	key, fee := c.poolKey(), c.uint24(poolKeyWords)
 	if err := c.ok(); err != nil {
 		return nil, err
 	}

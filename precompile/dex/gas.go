@@ -3,7 +3,7 @@ package dex
 // Prices of computation, beside what storage, logs and calls cost by their EIPs
 // (see [contract.State]); docs/precompiles/gas.md derives them.
 const (
-	callGas     = 30  // finding the function and decoding its numbers
+	callGas     = 180 // getting here: a call of anything takes two microseconds
 	wordGas     = 3   // a word of calldata, of a hook's calldata or of a result
 	slotGas     = 36  // finding a slot by hashing
 	swapGas     = 300 // a swap apart from its steps

@@ -48,7 +48,7 @@ func initialize(c *call) ([]byte, error) {
 	if err := c.heads(poolKeyWords + 1); err != nil {
 		return nil, err
 	}
-	key, price := c.poolKey(0), c.uint(poolKeyWords, 160)
+	key, price := c.poolKey(), c.uint(poolKeyWords, 160)
 	if err := c.ok(); err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func modifyLiquidity(c *call) ([]byte, error) {
 	if err := c.heads(poolKeyWords + 5); err != nil {
 		return nil, err
 	}
-	key := c.poolKey(0)
+	key := c.poolKey()
 	change := liquidityChange{
 		owner: c.sender, lower: c.int24(5), upper: c.int24(6), liquidity: c.word(7),
 		spacing: key.spacing, salt: c.hash32(8),
@@ -179,7 +179,7 @@ func swap(c *call) ([]byte, error) {
 	if err := c.heads(poolKeyWords + 4); err != nil {
 		return nil, err
 	}
-	key := c.poolKey(0)
+	key := c.poolKey()
 	params := swapParams{zeroForOne: c.bool(5), amount: c.word(6), limit: c.uint(7, 160)}
 	data := c.bytes(8)
 	if err := c.begin(); err != nil {
@@ -230,7 +230,7 @@ func donate(c *call) ([]byte, error) {
 	if err := c.heads(poolKeyWords + 3); err != nil {
 		return nil, err
 	}
-	key, given0, given1 := c.poolKey(0), c.word(5), c.word(6)
+	key, given0, given1 := c.poolKey(), c.word(5), c.word(6)
 	data := c.bytes(7)
 	if err := c.begin(); err != nil {
 		return nil, err

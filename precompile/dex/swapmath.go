@@ -9,11 +9,10 @@ var feeWhole = *uint256.NewInt(feeUnit)
 
 // step is what one stretch of a swap within constant liquidity came to.
 type step struct {
-	price     uint256.Int // the root price it ended at
-	in        uint256.Int // what went in, without the fee
-	out       uint256.Int
-	fee       uint256.Int // what was taken in addition, in the currency that went in
-	feeGrowth uint256.Int
+	price uint256.Int // the root price it ended at
+	in    uint256.Int // what went in, without the fee
+	out   uint256.Int
+	fee   uint256.Int // what was taken in addition, in the currency that went in
 }
 
 // swapStep swaps towards target with what remains: negative is input that is

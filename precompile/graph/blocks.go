@@ -81,8 +81,11 @@ type blockRows struct{}
 
 func (b blockRows) find(m *machine, id string) (row, error) {
 	n, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return nil, nil //nolint:nilerr // no block has such an id
+	}
 	now := m.env.BlockNumber().Uint64()
-	if err != nil || strconv.FormatUint(n, 10) != id || n >= now || n+window < now {
+	if strconv.FormatUint(n, 10) != id || n >= now || n+window < now {
 		return nil, nil
 	}
 	return b.at(m, n)

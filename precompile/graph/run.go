@@ -14,9 +14,9 @@ import (
 // Prices; docs/precompiles/gas.md derives them.
 const (
 	baseGas       = 2_000
-	queryByteGas  = 20 // reading, binding and planning
-	schemaByteGas = 10
-	rowGas        = 400 // finding a row and filtering it
+	queryByteGas  = 10 // reading, binding and planning
+	schemaByteGas = 5
+	rowGas        = 250 // finding a row and filtering it
 	fieldGas      = 80  // a field of a row in the result
 	outputByteGas = 2
 	stepGas       = 150 // a node of an index

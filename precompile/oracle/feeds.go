@@ -47,7 +47,7 @@ const (
 	// hashes around it.
 	signatureGas = 3_500
 	// beaconGas is the price of one member of a set: hashing its slot, sorting.
-	beaconGas = 300
+	beaconGas = 150
 	// baseGas covers what a function does apart from that.
 	baseGas = 200
 )
