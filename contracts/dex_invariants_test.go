@@ -3,6 +3,7 @@ package contracts_test
 import (
 	"fmt"
 	"math/big"
+	"os"
 	"slices"
 	"testing"
 
@@ -90,8 +91,11 @@ func (a *author) withdraw(k poolKey, owner common.Address, p position, liquidity
 // and in the end every position can be withdrawn.
 func TestThePoolManagerStaysSolvent(t *testing.T) {
 	base := newStage(t)
-	withdrawn := 0
-	for n := range uint64(25) {
+	worlds, withdrawn := uint64(12), 0
+	if os.Getenv("PARS_TEST_FULL") != "" {
+		worlds = 100
+	}
+	for n := range worlds {
 		a, txs := write(t, base, *dexSeed+1, n, 40, true)
 		before := make(map[int][2]*big.Int)
 		for i, x := range txs {
@@ -145,7 +149,7 @@ func TestThePoolManagerStaysSolvent(t *testing.T) {
 		}
 	}
 	t.Logf("%d positions withdrawn", withdrawn)
-	if withdrawn < 50 {
+	if withdrawn < 30 {
 		t.Error("too few positions to say anything")
 	}
 }

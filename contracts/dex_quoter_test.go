@@ -27,7 +27,7 @@ func world(tb testing.TB, base *stage, n uint64) *author {
 	author, txs := write(tb, base, *dexSeed, n, 30, false)
 	_, _, db := author.play(native, author.puppets, txs, 1<<32)
 	author.State = db
-	author.EVM.Reset(vm.TxContext{Origin: evmtest.Caller, GasPrice: new(big.Int)}, db)
+	author.Reset(vm.TxContext{Origin: evmtest.Caller, GasPrice: new(big.Int)}, db)
 	return author
 }
 
@@ -38,7 +38,7 @@ func (a *author) swapped(key poolKey, p swapParams) []byte {
 	unlock := a.pack(a.tb, "unlock", a.ops(a.tb, ops))
 	snapshot := a.State.Snapshot()
 	defer a.State.RevertToSnapshot(snapshot)
-	out, _, err := a.EVM.EVM.Call(vm.AccountRef(a.router), native, unlock, 1<<32, new(uint256.Int))
+	out, _, err := a.Call(vm.AccountRef(a.router), native, unlock, 1<<32, new(uint256.Int))
 	if !errors.Is(err, vm.ErrExecutionReverted) {
 		a.tb.Fatalf("unlock: %x, %v, want a revert with the outcomes", out, err)
 	}
@@ -73,14 +73,14 @@ func TestQuotesAreWhatSwapsGive(t *testing.T) {
 				t.Fatal(err)
 			}
 			root := a.State.Copy().IntermediateRoot(true)
-			out, _, err := a.EVM.EVM.Call(vm.AccountRef(evmtest.Caller), quoter.Address, input, 1<<32, new(uint256.Int))
+			out, _, err := a.Call(vm.AccountRef(evmtest.Caller), quoter.Address, input, 1<<32, new(uint256.Int))
 			if a.State.Copy().IntermediateRoot(true) != root {
 				t.Fatalf("world %d: a quote changed the state", n)
 			}
 			hasSay := key.Hooks[19]&0xc0 != 0
 			if hasSay {
 				hooked++
-				static, _, staticErr := a.EVM.EVM.StaticCall(vm.AccountRef(evmtest.Caller), quoter.Address, input, 1<<32)
+				static, _, staticErr := a.StaticCall(vm.AccountRef(evmtest.Caller), quoter.Address, input, 1<<32)
 				if !errors.Is(staticErr, vm.ErrExecutionReverted) || quoter.RevertName(t, static) != "HookedPool" {
 					t.Errorf("world %d: a static quote of a hooked pool: %x, %v, want HookedPool", n, static, staticErr)
 				}

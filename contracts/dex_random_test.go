@@ -107,7 +107,7 @@ func write(tb testing.TB, base *stage, seed, n uint64, length int, honest bool) 
 	for _, at := range a.tokens {
 		mode := uint64(0)
 		if !honest && a.chance(6) {
-			mode = 1 << a.IntN(11) >> 1
+			mode = 1 << a.IntN(12) >> 1
 		}
 		s.tokenAt(at, mode, holders...)
 	}
@@ -395,7 +395,7 @@ func (a *author) programHook() tx {
 func (a *author) programToken() tx {
 	token := one(a.Rand, a.tokens)
 	if a.chance(2) {
-		input := append(crypto.Keccak256([]byte("setMode(uint256)"))[:4], common.BigToHash(big.NewInt(1<<a.IntN(11)>>1)).Bytes()...)
+		input := append(crypto.Keccak256([]byte("setMode(uint256)"))[:4], common.BigToHash(big.NewInt(1<<a.IntN(12)>>1)).Bytes()...)
 		return tx{from: evmtest.Caller, to: token, input: input, what: fmt.Sprintf("token mode %x", input)}
 	}
 	ans := answer{Ops: a.inner(2)}

@@ -111,3 +111,47 @@ func sampleQuoter() []sample {
 		{signature: "quoteExactOutput" + path, args: []any{hops(true)}, before: before},
 	}
 }
+
+// A quote over several pools is the quotes of each, one after the other.
+func TestAPathIsItsPoolsOneAfterAnother(t *testing.T) {
+	const single, path = "(((address,address,uint24,int24,address),bool,uint128,bytes))", "((address,(address,uint24,int24,address,bytes)[],uint128))"
+	n := evmtest.New(t, evmtest.Block{}).Native(t, precompile.QuoterAddress)
+	twoPools(t, n.EVM)
+	quote := func(function string, args ...any) *big.Int {
+		t.Helper()
+		r := n.Do(t, function, args...)
+		if r.Err != nil || r.Revert != "" {
+			t.Fatalf("%s: %v %q", function, r.Err, r.Revert)
+		}
+		amount, _ := r.Out[0].(*big.Int)
+		return amount
+	}
+	one := func(function string, i int, amount *big.Int) *big.Int {
+		return quote(function+single, quoteSingle{PoolKey: pool(i), ZeroForOne: true, ExactAmount: amount, HookData: []byte{}})
+	}
+	in := hops(false)
+	if got, want := quote("quoteExactInput"+path, in), one("quoteExactInputSingle", 1, one("quoteExactInputSingle", 0, in.ExactAmount)); got.Cmp(want) != 0 {
+		t.Errorf("an input over two pools gives %s, one after the other %s", got, want)
+	}
+	out := hops(true)
+	if got, want := quote("quoteExactOutput"+path, out), one("quoteExactOutputSingle", 0, one("quoteExactOutputSingle", 1, out.ExactAmount)); got.Cmp(want) != 0 {
+		t.Errorf("an output over two pools costs %s, one after the other %s", got, want)
+	}
+	// There and back in one quote sees what it did on the way there.
+	back := in
+	back.Path = append([]pathKey{}, in.Path[0], in.Path[0])
+	back.Path[1].IntermediateCurrency = tokens[0]
+	if got := quote("quoteExactInput"+path, back); got.Cmp(in.ExactAmount) >= 0 {
+		t.Errorf("%s there and back gives %s, want less", in.ExactAmount, got)
+	}
+	for _, length := range []int{0, 17} {
+		long := in
+		long.Path = make([]pathKey, length)
+		for i := range long.Path {
+			long.Path[i] = in.Path[0]
+		}
+		if r := n.Do(t, "quoteExactInput"+path, long); r.Revert != "PathLength" {
+			t.Errorf("a path of %d pools reverts with %q, want PathLength", length, r.Revert)
+		}
+	}
+}

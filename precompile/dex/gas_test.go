@@ -80,7 +80,7 @@ func scenarios() []scenario {
 		{name: "swap with a protocol fee", before: append(controlled[:4:4], fee), tx: swap(-1e6, highest)},
 		{name: "swap over 1 tick", before: ladder, tx: swap(-4e12, lowest)},
 		{name: "swap over 20 ticks", before: ladder, tx: swap(-1e14, lowest)},
-		{name: "swap over empty words", before: ladder, tx: swap(-1e15, lowest)},
+		{name: "swap over 20 ticks and empty words", before: ladder, tx: swap(-1e18, lowest)},
 		{name: "donate", before: pool, tx: tx{name: "donate", args: []any{key, big.NewInt(1000), big.NewInt(1000), nothing}}},
 		{name: "settle", tx: settle},
 		{name: "take", before: []tx{settle}, tx: tx{name: "take", args: []any{money, quiet, big.NewInt(5)}}},

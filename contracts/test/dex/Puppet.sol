@@ -143,6 +143,7 @@ contract PuppetToken is Puppet {
     uint256 private constant TRANSFER_REVERTS = 128;
     uint256 private constant TRANSFER_CALLS = 256;
     uint256 private constant SENDER_MATTERS = 512;
+    uint256 private constant RETURNS_A_BYTE_LESS = 1024;
 
     uint256 private asked;
 
@@ -178,7 +179,7 @@ contract PuppetToken is Puppet {
         balances[to] += arrives;
         emit Moved(msg.sender, to, arrives);
         uint256 answer = mode & RETURNS_FALSE != 0 ? 0 : mode & RETURNS_TWO != 0 ? 2 : 1;
-        uint256 size = mode & RETURNS_NOTHING != 0 ? 0 : 32;
+        uint256 size = mode & RETURNS_NOTHING != 0 ? 0 : mode & RETURNS_A_BYTE_LESS != 0 ? 31 : 32;
         assembly {
             mstore(0, answer)
             return(0, size)
