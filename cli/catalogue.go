@@ -444,7 +444,7 @@ var catalogue = [numTexts][2]string{
 	msgAIRegistered:   {"Registered in block %s, for %s gas", "در بلاک %s با %s گس ثبت شد"},
 	msgAIResult:       {"%s\nGreatest: number %s, counting from 0", "%s\nبزرگ‌ترین: شمارهٔ %s، با شمارش از ۰"},
 
-	msgErrAIUnsupported: {"can't take an operator", "عملگر %s در %s پذیرفتنی نیست"},
+	msgErrAIUnsupported: {"can't take %s at %s", "عملگر %s در %s پذیرفتنی نیست"},
 	msgErrAIModel:       {"no model", "از این شبکه مدلی درست نمی‌شود"},
 	msgErrAIFile:        {"no ONNX file", "این فایل ONNX خوانا نیست"},
 }

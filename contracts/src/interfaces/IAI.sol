@@ -45,7 +45,8 @@ interface IAI is INativeContract {
     function registerModel(bytes32[] memory chunks) external returns (bytes32 model);
 
     /// @notice What is known of a model.
-    /// @return registrant Who registered it, in block blockNumber.
+    /// @return registrant Who registered it.
+    /// @return blockNumber In which block.
     /// @return size Its encoding, in bytes.
     /// @return macs The products that an inference adds up.
     /// @return inferGas What infer and classify cost beside 300 gas and 4 a word of calldata.
