@@ -210,9 +210,11 @@ func (a *app) uploadModel(ctx context.Context, b []byte, f importFlags, out *imp
 			return err
 		}
 		if size == 0 {
-			if _, err := a.sendModel(ctx, client, key, f.timeout, bytesCall("putChunk(bytes)", chunk)); err != nil {
+			r, err := a.sendModel(ctx, client, key, f.timeout, bytesCall("putChunk(bytes)", chunk))
+			if err != nil {
 				return fmt.Errorf("uploading chunk %d of %d: %w", i+1, len(chunks), err)
 			}
+			out.GasUsed += r.GasUsed
 		}
 		a.bar(i+1, len(chunks)+1)
 	}
@@ -221,9 +223,10 @@ func (a *app) uploadModel(ctx context.Context, b []byte, f importFlags, out *imp
 		return fmt.Errorf("registering the model: %w", err)
 	}
 	a.bar(len(chunks)+1, len(chunks)+1)
-	out.Uploaded, out.Chunks, out.Transaction, out.Block, out.GasUsed = true, len(chunks), r.Hash, r.Block, r.GasUsed
+	out.Uploaded, out.Chunks, out.Transaction, out.Block = true, len(chunks), r.Hash, r.Block
+	out.GasUsed += r.GasUsed
 	if !a.json {
-		a.print(a.say(msgAIRegistered, a.number(r.Block), a.number(r.GasUsed)))
+		a.print(a.say(msgAIRegistered, a.number(r.Block), a.number(out.GasUsed)))
 	}
 	return nil
 }

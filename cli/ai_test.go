@@ -170,16 +170,16 @@ func TestUploadSendsOnlyTheChunksThatLack(t *testing.T) {
 	node := &chainOfChunks{t: t, has: make(map[string]bool)}
 	server := httptest.NewServer(node)
 	defer server.Close()
-	upload := func() string {
+	upload := func(gas string) string {
 		t.Helper()
 		node.sent = 0
 		code, text, errs := runAI(nil, "", "import", file, "--out", out, "--upload", "--key", key, "--rpc", server.URL)
-		if code != ExitOK || !strings.Contains(text, "Registered in block 42, for 100 gas") {
+		if code != ExitOK || !strings.Contains(text, "Registered in block 42, for "+gas+" gas") {
 			t.Fatalf("import --upload: exit %d, %q, %q", code, text, errs)
 		}
 		return errs
 	}
-	if errs := upload(); node.sent != 4 || strings.Count(errs, "Uploading [") != 5 || !strings.Contains(errs, "["+strings.Repeat("#", barWidth)+"] 4 of 4") {
+	if errs := upload("400"); node.sent != 4 || strings.Count(errs, "Uploading [") != 5 || !strings.Contains(errs, "["+strings.Repeat("#", barWidth)+"] 4 of 4") {
 		t.Errorf("%d transactions and %q, want three chunks, the registration, and the bar of each step", node.sent, errs)
 	}
 	b, err := os.ReadFile(out)
@@ -194,7 +194,7 @@ func TestUploadSendsOnlyTheChunksThatLack(t *testing.T) {
 			node.has[hex.EncodeToString(hash[:])] = true
 		}
 	}
-	if upload(); node.sent != 2 {
+	if upload("200"); node.sent != 2 {
 		t.Errorf("%d transactions where two chunks are there, want the third and the registration", node.sent)
 	}
 }
