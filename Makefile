@@ -52,7 +52,7 @@ test-vectors: deps ## other people's test vectors: what passed, failed and was l
 	  | awk '/VECTORS/ {sub(/.*VECTORS /, ""); print; next} /^(---)? *FAIL|panic:|^\S+\.go:/ {print > "/dev/stderr"}'
 
 .PHONY: deps
-deps: $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard contracts/package.json e2e/clients/package.json spec/check/package.json)) ## install the Node packages that tests and contracts use
+deps: $(patsubst %/package.json,%/node_modules/.package-lock.json,$(wildcard contracts/package.json e2e/clients/package.json internal/aitrain/package.json spec/check/package.json)) ## install the Node packages that tests and contracts use
 
 %/node_modules/.package-lock.json: %/package.json %/package-lock.json
 	npm ci --prefix $* --no-audit --no-fund --loglevel=error

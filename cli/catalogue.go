@@ -147,6 +147,20 @@ const (
 	msgErrChainRefused
 	msgErrChainPassphrase
 	msgErrChainKey
+	msgAIRead
+	msgAIModel
+	msgAISize
+	msgAIInput
+	msgAIInputScaled
+	msgAIOutput
+	msgAIOutputScaled
+	msgAIWritten
+	msgAIProgress
+	msgAIRegistered
+	msgAIResult
+	msgErrAIUnsupported
+	msgErrAIModel
+	msgErrAIFile
 
 	msgVaultFile
 	msgVaultClosed
@@ -609,4 +623,20 @@ var catalogue = [numTexts][2]string{
 		"no such size is possible",
 		"چنین اندازه‌ای شدنی نیست",
 	},
+
+	msgAIRead:         {"Read %s: %s", "%s خوانده شد: %s"},
+	msgAIModel:        {"Model: %s", "مدل: %s"},
+	msgAISize:         {"%s bytes, %s operators, %s products an inference", "%s بایت، %s عملگر، %s ضرب در هر استنتاج"},
+	msgAIInput:        {"Input %s %s: whole numbers n", "ورودی %s %s: عددهای صحیح n"},
+	msgAIInputScaled:  {"Input %s %s: whole numbers n that stand for %s", "ورودی %s %s: عددهای صحیح n به معنای %s"},
+	msgAIOutput:       {"Output %s %s: whole numbers n", "خروجی %s %s: عددهای صحیح n"},
+	msgAIOutputScaled: {"Output %s %s: whole numbers n that stand for %s", "خروجی %s %s: عددهای صحیح n به معنای %s"},
+	msgAIWritten:      {"Written to %s", "در %s نوشته شد"},
+	msgAIProgress:     {"Uploading %s %s of %s", "بارگذاری %s گام %s از %s"},
+	msgAIRegistered:   {"Registered in block %s, for %s gas", "در بلاک %s با %s گس ثبت شد"},
+	msgAIResult:       {"%s\nGreatest: number %s, counting from 0", "%s\nبزرگ‌ترین: شمارهٔ %s، با شمارش از ۰"},
+
+	msgErrAIUnsupported: {"can't take %s at %s", "عملگر %s در %s پذیرفتنی نیست"},
+	msgErrAIModel:       {"no model", "از این شبکه مدلی درست نمی‌شود"},
+	msgErrAIFile:        {"no ONNX file", "این فایل ONNX خوانا نیست"},
 }

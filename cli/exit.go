@@ -46,6 +46,9 @@ func exitCode(err error) int {
 	if code, ok := thresholdExit(err); ok {
 		return code
 	}
+	if code, ok := aiExit(err); ok {
+		return code
+	}
 	if code, ok := chainExit(err); ok {
 		return code
 	}
@@ -70,6 +73,9 @@ func (a *app) explain(err error) string {
 		return a.say(msgUnreachable, a.ltr(a.address()), a.ltr(a.startCommand()))
 	}
 	if text := a.explainThreshold(err); text != "" {
+		return text
+	}
+	if text := a.explainAI(err); text != "" {
 		return text
 	}
 	if text := a.explainChain(err); text != "" {

@@ -88,7 +88,7 @@ from flags, else from PARS_DATADIR, PARS_API and PARS_LANG.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%w: %w; see %s --help", errUsage, err, cmd.CommandPath())
 	})
-	root.AddCommand(a.identityCommand(), a.contactCommand(), a.messageCommand(), a.groupCommand(), a.chatCommand(), a.spaceCommand(), a.nodeCommand(), a.vaultCommand(), a.thresholdCommand(), a.oracleCommand(), a.versionCommand())
+	root.AddCommand(a.identityCommand(), a.contactCommand(), a.messageCommand(), a.groupCommand(), a.chatCommand(), a.spaceCommand(), a.nodeCommand(), a.vaultCommand(), a.thresholdCommand(), a.oracleCommand(), a.aiCommand(), a.versionCommand())
 	for _, noun := range root.Commands() {
 		if noun.HasSubCommands() {
 			noun.RunE = func(cmd *cobra.Command, args []string) error {

@@ -15,6 +15,7 @@ import (
 
 // interfaces names the Solidity interface of each native contract.
 var interfaces = map[string]string{
+	"AI":              "IAI",
 	"CGGMP21":         "ICGGMP21",
 	"DEX quoter":      "IQuoter",
 	"ECIES":           "IECIES",

@@ -112,8 +112,9 @@ func TestFoundryTestsOnTheNode(t *testing.T) {
 	cmd.Dir = filepath.Join("..", "contracts")
 	cmd.Env = append(os.Environ(), "FOUNDRY_PROFILE=node", "FOUNDRY_OUT="+filepath.Join(scratch, "out"), "FOUNDRY_CACHE_PATH="+filepath.Join(scratch, "cache"),
 		"ETH_RPC_URL="+p.banner.HTTP, "ETH_POLL_INTERVAL=1", "NODE_KEY="+p.banner.Accounts[0].PrivateKey, "CAST="+installed(t, "clients", "cast"), "BEACON_AIR=0x"+hex.EncodeToString(beaconAIR(t)))
+	cmd.Env = append(cmd.Env, aiVariables(t)...)
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "9 tests passed") {
+	if err != nil || !strings.Contains(string(out), "11 tests passed") {
 		t.Errorf("forge test on the node: %v\n%s", err, out)
 	}
 	t.Logf("%s", out)

@@ -116,6 +116,7 @@ func samples(tb testing.TB) map[common.Address][]sample {
 			{signature: "verify(uint8,bytes,bytes,bytes)", args: []any{slhSet, slhPKBytes, message, slhSig}},
 			{signature: "verifyWithContext(uint8,bytes,bytes,bytes,bytes)", args: []any{slhSet, slhPKBytes, message, slhSig, []byte{}}},
 		},
+		precompile.AIAddress:     sampleAI(tb),
 		precompile.QuoterAddress: sampleQuoter(),
 		precompile.GraphAddress:  sampleGraph(tb),
 		precompile.OracleAddress: sampleOracle(tb),

@@ -10,6 +10,7 @@ import (
 	"github.com/ava-labs/libevm/core/types"
 	"github.com/ava-labs/libevm/core/vm"
 
+	"github.com/pars-network/pars/precompile/ai"
 	"github.com/pars-network/pars/precompile/contract"
 	"github.com/pars-network/pars/precompile/dex"
 	"github.com/pars-network/pars/precompile/graph"
@@ -23,6 +24,7 @@ import (
 // Addresses of the native contracts. Those of PIP-0000 are 0x0300 to 0x09ff.
 var (
 	P256VerifyAddress   = common.BytesToAddress([]byte{0x01, 0x00})
+	AIAddress           = ai.Address
 	PoolManagerAddress  = dex.ManagerAddress
 	QuoterAddress       = common.BytesToAddress([]byte{0x04, 0x01})
 	VaultFactoryAddress = dex.FactoryAddress
@@ -69,6 +71,7 @@ type Entry struct {
 // for its code first, so its account stays empty, as it is on every other chain.
 var entries = []Entry{
 	{Address: P256VerifyAddress, Name: "P256VERIFY", Run: &vm.P256Verify{}},
+	native(AIAddress, ai.Registry),
 	{Address: PoolManagerAddress, Name: dex.ManagerName, Stateful: true, Predeployed: true, Run: dex.Manager},
 	quoter(),
 	native(GraphAddress, graph.Graph),

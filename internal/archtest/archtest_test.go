@@ -46,12 +46,13 @@ var (
 var rules = []rule{
 	{dir: "params", ours: []string{}, never: slices.Concat(engine, libp2p)},
 	{dir: "crypto", ours: []string{"params"}, never: slices.Concat(engine, libp2p)},
-	{dir: "precompile", ours: []string{"crypto", "params"}, never: libp2p},
+	{dir: "ai", ours: []string{}, never: slices.Concat(engine, libp2p)},
+	{dir: "precompile", ours: []string{"ai/model", "crypto", "params"}, never: libp2p},
 	{dir: "session", ours: []string{"crypto", "params"}, never: engine},
 	{dir: "evm", ours: []string{"precompile", "crypto", "params"}, never: libp2p},
 	{dir: "bridge", ours: []string{"crypto", "params"}, never: slices.Concat(engine, libp2p)},
 	{dir: "client", ours: []string{"params", "session/api"}, never: []string{"github.com/ava-labs/avalanchego"}},
-	{dir: "cli", ours: []string{"params", "client", "crypto", "session"}, never: engine},
+	{dir: "cli", ours: []string{"ai", "params", "client", "crypto", "session"}, never: engine},
 	{dir: "cmd/sessiond", ours: []string{"session", "params", "cli"}, never: engine},
 	{dir: "cmd/parsctl", ours: []string{"cli", "params"}, never: engine},
 	{dir: "cmd/parsd", ours: []string{"node", "params"}},
@@ -60,7 +61,7 @@ var rules = []rule{
 // consensus lists the packages whose result must be the same on every machine,
 // and what they may not import directly.
 var (
-	consensus = []string{"precompile", "evm/engine", "session/core", "session/crdt", "session/content"}
+	consensus = []string{"ai/model", "precompile", "evm/engine", "session/core", "session/crdt", "session/content"}
 	unstable  = []string{"math/rand", "math/rand/v2", "crypto/rand", "net", "net/http", "os", "os/exec", "syscall"}
 )
 

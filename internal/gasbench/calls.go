@@ -31,6 +31,7 @@ func allCalls() (calls, before []call, err error) {
 	b.ecdsa()
 	b.hashes()
 	b.stark()
+	b.ai()
 	b.oracle()
 	b.graph()
 	b.dex()

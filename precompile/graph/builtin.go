@@ -18,7 +18,7 @@ type builtin interface {
 }
 
 // builtins are the types that every schema has besides its own.
-var builtins = []*object{blockType, feedType, poolType, positionType}
+var builtins = []*object{blockType, feedType, poolType, positionType, modelType}
 
 // builtinNamed reports whether a built-in type has the name, or will: the names
 // of types to come are taken too.
