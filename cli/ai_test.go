@@ -46,7 +46,7 @@ func TestImportedModelsGiveTheNetworksNumbers(t *testing.T) {
 	for text, label := range map[string]int{
 		"hello, are you going home tomorrow? good night": 0,
 		"salam khoobi? farda miram khoone, shab bekheir": 1,
-		"سلام خوبی؟ فردا می‌روم خانه":                    2,
+		"سلام خوبی؟ فردا می\u200cروم خانه":               2,
 	} {
 		var outputs [2]runJSON
 		for i, from := range []string{network, file} {
@@ -59,7 +59,7 @@ func TestImportedModelsGiveTheNetworksNumbers(t *testing.T) {
 			t.Errorf("%q is %+v by the network and %+v by the model, want %d by both", text, outputs[0], outputs[1], label)
 		}
 	}
-	if code, out, _ := runAI(nil, "سلام", "run", file, "--lang", "fa"); code != ExitOK || !strings.Contains(out, "بزرگ‌ترین: شمارهٔ ۲") {
+	if code, out, _ := runAI(nil, "سلام", "run", file, "--lang", "fa"); code != ExitOK || !strings.Contains(out, "بزرگ\u200cترین: شمارهٔ ۲") {
 		t.Errorf("run in Persian: exit %d, %q, want number 2", code, out)
 	}
 }

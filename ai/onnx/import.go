@@ -268,11 +268,9 @@ func (l *lowering) finish(name string, v *value) (Port, error) {
 	}
 	if v.ref != len(l.m.Nodes) || v.ref == 0 {
 		// The model ends with its last node, so the output becomes it.
-		out, err := l.emit(model.Node{Op: model.Clip, A: v.ref, Lo: -1 << 31, Hi: 1<<31 - 1}, v)
-		if err != nil {
+		if _, err := l.emit(model.Node{Op: model.Clip, A: v.ref, Lo: -1 << 31, Hi: 1<<31 - 1}, v); err != nil {
 			return p, err
 		}
-		v = out
 	}
 	return p, nil
 }

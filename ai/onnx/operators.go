@@ -188,13 +188,14 @@ func (l *lowering) whole(n *node, i, scale, zero int) (*constant, error) {
 			return nil, n.cant("its input %d has the scale %g, want one above 0", i, f)
 		}
 	}
-	if n.op == "DequantizeLinear" {
+	switch n.op {
+	case "DequantizeLinear":
 		if len(out.scale) > 1 {
 			if out.axis, err = n.axis(n.integer("axis", 1), len(c.dims)); err != nil {
 				return nil, err
 			}
 		}
-	} else if n.op == "QLinearMatMul" || n.op == "QGemm" {
+	case "QLinearMatMul", "QGemm":
 		// One scale for each column of the second matrix.
 		out.axis = 1 - int(n.integer("transB", 0))
 	}

@@ -65,6 +65,7 @@ type task struct {
 
 func run(log io.Writer, digits, out, only string, epochs int, seed uint64) error {
 	random := rand.New(rand.NewPCG(seed, 7))
+	say := func(format string, args ...any) { _, _ = fmt.Fprintf(log, format, args...) }
 	var tasks []*task
 	if only != "language" {
 		t, err := digitTask(random, digits)
@@ -77,9 +78,9 @@ func run(log io.Writer, digits, out, only string, epochs int, seed uint64) error
 		tasks = append(tasks, languageTask(random))
 	}
 	for _, t := range tasks {
-		fmt.Fprintf(log, "%s: %d samples to learn from, %d held out\n", t.name, len(t.train), len(t.test))
+		say("%s: %d samples to learn from, %d held out\n", t.name, len(t.train), len(t.test))
 		t.net.train(random, t, epochs, func(epoch int, loss float64) {
-			fmt.Fprintf(log, "  epoch %d: loss %.4f, %.2f %% of those held out\n", epoch, loss, 100*t.net.accuracy(t.test))
+			say("  epoch %d: loss %.4f, %.2f %% of those held out\n", epoch, loss, 100*t.net.accuracy(t.test))
 		})
 		for _, powers := range []bool{true, false} {
 			q := t.net.quantise(t.train[:min(len(t.train), 1000)], powers)
@@ -99,7 +100,7 @@ func run(log io.Writer, digits, out, only string, epochs int, seed uint64) error
 				if err != nil {
 					return fmt.Errorf("%s: %w", name, err)
 				}
-				fmt.Fprintf(log, "  %s.onnx: %d bytes, as a model of the chain %.2f %% of those held out\n", name, len(file), 100*share)
+				say("  %s.onnx: %d bytes, as a model of the chain %.2f %% of those held out\n", name, len(file), 100*share)
 			}
 		}
 	}

@@ -12,6 +12,10 @@ const textBytes = 64
 // languages are the labels: English, Persian in Latin letters, Persian.
 var languages = [3]string{"en", "finglish", "fa"}
 
+// zeroWidthNonJoiner stands between the parts of many Persian words; the lists
+// below write it as ~.
+const zeroWidthNonJoiner = "\u200c"
+
 // Words of everyday messages, written down for this program. Every fifth word is
 // in no text that is learnt from.
 var words = [3]string{
@@ -43,8 +47,8 @@ var words = [3]string{
 	`سلام درود خداحافظ ممنون مرسی لطفا ببخشید بله نه شاید خوبم چطوری صبح بخیر عصر شب امروز فردا دیروز الان بعدا زود کی کجا چی چرا
 	چطور کدام این آن اینجا آنجا با بدون از درباره چون بعد قبل دوباره همیشه هیچ وقت گاهی دوست مادر پدر برادر خواهر خانواده خانه کار
 	مدرسه اداره خیابان شهر کشور دنیا آب نان چای قهوه شام ناهار صبحانه غذا پول قیمت بازار مغازه گوشی پیام زنگ نامه کتاب خبر عکس آهنگ
-	و ولی برای هستم هستی هست هستیم بود بودم دارم داری دارد داریم می‌خواهم می‌خواهی می‌توانم نمی‌توانم می‌روم می‌آیم منتظرم ببین نگاه
-	گوش بده بگو حرف بخوان بنویس بفرست بگیر باز کن ببند شروع تمام کمک لازم می‌دانم نمی‌دانم فکر می‌کنم یادم رفت فهمیدم امیدوارم خوشحال
+	و ولی برای هستم هستی هست هستیم بود بودم دارم داری دارد داریم می~خواهم می~خواهی می~توانم نمی~توانم می~روم می~آیم منتظرم ببین نگاه
+	گوش بده بگو حرف بخوان بنویس بفرست بگیر باز کن ببند شروع تمام کمک لازم می~دانم نمی~دانم فکر می~کنم یادم رفت فهمیدم امیدوارم خوشحال
 	ناراحت خسته گرسنه سرگرم آزاد آماده دیر تند یواش بزرگ کوچک جدید قدیمی جوان قشنگ سخت آسان مهم درست غلط راست چپ نزدیک دور هوا باران
 	برف آفتاب زمستان تابستان بهار پاییز هفته ماه سال ساعت دقیقه شنبه دوشنبه جمعه قطار اتوبوس ماشین فرودگاه بلیت دکتر بیمارستان دارو
 	سوال جواب مشکل راه حل رمز حساب امن خصوصی راز جلسه مهمانی تولد عروسی بچه مردم همه هیچکس چیزی تنها واقعا خیلی بیشتر کمتر کم بس`,
@@ -85,7 +89,7 @@ func languageTask(random *rand.Rand) *task {
 	t := &task{name: "language"}
 	for label := range languages {
 		var learnt, kept []string
-		for i, w := range strings.Fields(words[label]) {
+		for i, w := range strings.Fields(strings.ReplaceAll(words[label], "~", zeroWidthNonJoiner)) {
 			if i%5 == 4 {
 				kept = append(kept, w)
 			} else {
