@@ -20,6 +20,12 @@ func TestReplayedAlteredAndForeignEnvelopesAreDropped(t *testing.T) {
 	bahar.start()
 	ava.until("delivered", inState(m.Seq, Delivered))
 	bahar.stop()
+	for more := true; more; { // what came and was not opened before the stop
+		var err error
+		if more, err = bahar.openNext(); err != nil {
+			t.Fatal(err)
+		}
+	}
 
 	altered := bytes.Clone(raw)
 	altered[len(altered)-1] ^= 1

@@ -1,6 +1,7 @@
 package onion
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -164,6 +165,27 @@ type recorder struct {
 type seen struct {
 	mu      sync.Mutex
 	in, out []byte
+}
+
+// got is what was read so far.
+func (s *seen) got() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.in)
+}
+
+// sent is what was written so far.
+func (s *seen) sent() []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.out)
+}
+
+// forget empties it.
+func (s *seen) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.in, s.out = nil, nil
 }
 
 func (r recorder) Read(b []byte) (int, error) {

@@ -86,9 +86,16 @@ type view struct {
 	from [][]byte
 }
 
+// forget empties what was seen; who was on the other end stays.
+func (v *view) forget() {
+	v.up.forget()
+	v.down.forget()
+	v.opened = nil
+}
+
 // everything returns all bytes of a view.
 func (v *view) everything() []byte {
-	return bytes.Join(append(v.from, v.up.in, v.up.out, v.down.in, v.down.out, v.opened), nil)
+	return bytes.Join(append(v.from, v.up.got(), v.up.sent(), v.down.got(), v.down.sent(), v.opened), nil)
 }
 
 // tapLinks records what a relay sends on.
@@ -160,10 +167,10 @@ func spy(t *testing.T) *spied {
 	for i, m := range s.path { // the node's own keys open what it got
 		until(t, "the request is over", func() bool { return m.relay.gate.waiting() == 0 })
 		v := s.views[i]
-		if len(v.up.in) != 1+packet.Size {
-			t.Fatalf("node %d got %d bytes, want %d", i+1, len(v.up.in), 1+packet.Size)
+		if len(v.up.got()) != 1+packet.Size {
+			t.Fatalf("node %d got %d bytes, want %d", i+1, len(v.up.got()), 1+packet.Size)
 		}
-		o, err := packet.Open(m.keys.keys[0].private, (*packet.Packet)(v.up.in[1:]))
+		o, err := packet.Open(m.keys.keys[0].private, (*packet.Packet)(v.up.got()[1:]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,7 +224,7 @@ func TestTheWireShowsNothing(t *testing.T) {
 	for what, secret := range map[string][]byte{
 		"the mailbox": mailbox, "a Session ID": sessionID, "the text": text, "the answer": s.answer,
 		"the node that is asked": s.path[2].id[:], "the second node": s.path[1].id[:],
-		"the packet": s.views[0].up.in[1:65], "the packet's KEM ciphertext": s.views[0].up.in[50:100], "the cell": s.views[0].up.out[1:65],
+		"the packet": s.views[0].up.got()[1:65], "the packet's KEM ciphertext": s.views[0].up.got()[50:100], "the cell": s.views[0].up.sent()[1:65],
 	} {
 		s.mustNotKnow(t, "the wire", wire, what, secret)
 	}
@@ -280,8 +287,8 @@ func TestTogetherTheyShareNoBytes(t *testing.T) {
 	s := spy(t)
 	s.wire.mu.Lock()
 	defer s.wire.mu.Unlock()
-	near := bytes.Join([][]byte{s.wire.up.Bytes(), s.wire.down.Bytes(), s.views[0].up.in, s.views[0].up.out, s.views[0].down.in, s.views[0].down.out}, nil)
-	far := bytes.Join([][]byte{s.views[2].up.in, s.views[2].up.out, s.views[2].opened}, nil)
+	near := bytes.Join([][]byte{s.wire.up.Bytes(), s.wire.down.Bytes(), s.views[0].up.got(), s.views[0].up.sent(), s.views[0].down.got(), s.views[0].down.sent()}, nil)
+	far := bytes.Join([][]byte{s.views[2].up.got(), s.views[2].up.sent(), s.views[2].opened}, nil)
 	seen := map[uint64]bool{}
 	for i := 0; i+8 <= len(near); i++ {
 		seen[binary.BigEndian.Uint64(near[i:])] = true
@@ -301,7 +308,7 @@ func TestSizesAreTheSameEverywhere(t *testing.T) {
 	for _, size := range []int{0, 100, 8 << 10, 16 << 10, 32 << 10, 64 << 10} {
 		s := spy(t)
 		for _, v := range s.views {
-			*v = view{}
+			v.forget()
 		}
 		s.answer = make([]byte, size)
 		if _, err := rand.Read(s.answer); err != nil {
@@ -313,17 +320,17 @@ func TestSizesAreTheSameEverywhere(t *testing.T) {
 		n := packet.Parts(size)
 		for i, m := range s.path {
 			until(t, "the request is over", func() bool { return m.relay.gate.waiting() == 0 })
-			if in, out := len(s.views[i].up.in), len(s.views[i].up.out); in != 1+n*packet.Size || out != 1+n*packet.CellSize {
+			if in, out := len(s.views[i].up.got()), len(s.views[i].up.sent()); in != 1+n*packet.Size || out != 1+n*packet.CellSize {
 				t.Errorf("%d bytes at node %d: %d in and %d out, want %d and %d", size, i+1, in, out, 1+n*packet.Size, 1+n*packet.CellSize)
 			}
 		}
 	}
 	s := spy(t)
-	*s.views[0] = view{}
+	s.views[0].forget()
 	s.path[2].relay.cfg.Handler = nil
 	_, err := s.client.Call(t.Context(), s.path[2].id, nil)
-	if pathError(t, err).Hop != 3 || len(s.views[0].up.out) != 1+packet.CellSize {
-		t.Errorf("a failure (%v) is %d bytes, want %d", err, len(s.views[0].up.out), 1+packet.CellSize)
+	if pathError(t, err).Hop != 3 || len(s.views[0].up.sent()) != 1+packet.CellSize {
+		t.Errorf("a failure (%v) is %d bytes, want %d", err, len(s.views[0].up.sent()), 1+packet.CellSize)
 	}
 }
 
@@ -331,9 +338,9 @@ func TestSizesAreTheSameEverywhere(t *testing.T) {
 // nothing in common at the second and third node but those words.
 func TestRequestsCanNotBeLinked(t *testing.T) {
 	s := spy(t)
-	first := [2][]byte{bytes.Clone(s.views[1].up.in), bytes.Clone(s.views[2].up.in)}
+	first := [2][]byte{bytes.Clone(s.views[1].up.got()), bytes.Clone(s.views[2].up.got())}
 	for _, v := range s.views {
-		*v = view{}
+		v.forget()
 	}
 	if _, err := s.client.Call(t.Context(), s.path[2].id, s.request); err != nil {
 		t.Fatal(err)
@@ -344,7 +351,7 @@ func TestRequestsCanNotBeLinked(t *testing.T) {
 		for at := name; at+8 <= len(before); at++ {
 			seen[binary.BigEndian.Uint64(before[at:])] = true
 		}
-		after := s.views[i+1].up.in
+		after := s.views[i+1].up.got()
 		for at := name; at+8 <= len(after); at++ {
 			if w := binary.BigEndian.Uint64(after[at:]); seen[w] {
 				t.Fatalf("node %d saw %016x twice", i+2, w)

@@ -31,6 +31,7 @@ const (
 type world struct {
 	t     *testing.T
 	net   *simnet.Net
+	mu    sync.Mutex // where and boot grow while programs run
 	where map[nodes.ID]simnet.ID
 	boot  []simnet.ID
 	nodes []*simNode
@@ -54,7 +55,9 @@ func (w *world) addNode(lies bool) *simNode {
 	n := &simNode{w: w, key: keyOf(w.t, byte(len(w.nodes)+1)), disk: newMemory(), lies: lies}
 	n.id = nodes.IDOf(n.key.Composite())
 	n.at = w.net.AddStable()
+	w.mu.Lock()
 	w.where[n.id] = n.at.ID()
+	w.mu.Unlock()
 	w.nodes = append(w.nodes, n)
 	n.at.Boot(n.program)
 	return n
@@ -82,13 +85,30 @@ func (w *world) learn(ctx context.Context, at *simnet.Node, d *nodes.Directory, 
 	_, _ = nodes.Exchange(c, d, push) // cut off, or it went well
 }
 
+// host is where a service node runs.
+func (w *world) host(id nodes.ID) simnet.ID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.where[id]
+}
+
+// first is one of those that everybody knows, or none before there are any.
+func (w *world) first(r *rand.Rand, none simnet.ID) simnet.ID {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.boot) == 0 {
+		return none
+	}
+	return w.boot[r.IntN(len(w.boot))]
+}
+
 // gossip learns from somebody every few seconds.
 func (w *world) gossip(ctx context.Context, at *simnet.Node, d *nodes.Directory, push bool, seed uint64) {
 	r := random(seed)
 	for ctx.Err() == nil {
-		to := w.boot[r.IntN(len(w.boot))]
+		to := w.first(r, at.ID())
 		if list := d.List(); len(list) > 3 && r.IntN(4) > 0 {
-			to = w.where[list[r.IntN(len(list))].ID()]
+			to = w.host(list[r.IntN(len(list))].ID())
 		}
 		if to != at.ID() {
 			w.learn(ctx, at, d, to, push)
@@ -118,7 +138,7 @@ func (n *simNode) program(at *simnet.Node) {
 	repair := NewRepairer(RepairConfig{
 		Node: n.id, Store: store, Maps: maps, Now: at.Now, Every: time.Minute, Timeout: 30 * time.Second,
 		Dial: func(ctx context.Context, to *nodes.Record, name string) (Stream, error) {
-			return at.Dial(ctx, w.where[to.ID()], name+"#"+n.id.String())
+			return at.Dial(ctx, w.host(to.ID()), name+"#"+n.id.String())
 		},
 	})
 	at.Serve(nodes.Protocol, func(c *simnet.Conn) {
@@ -204,7 +224,7 @@ type simCaller struct {
 }
 
 func (s simCaller) Call(ctx context.Context, to nodes.ID, raw []byte) ([]byte, error) {
-	c, err := s.at.Dial(ctx, s.w.where[to], Protocol)
+	c, err := s.at.Dial(ctx, s.w.host(to), Protocol)
 	if err != nil {
 		return nil, err
 	}
@@ -287,7 +307,9 @@ func TestNetworkOfServiceNodes(t *testing.T) {
 		for i := range 20 {
 			n := w.addNode(i >= 17) // three of twenty lie
 			if i < 3 {
+				w.mu.Lock()
 				w.boot = append(w.boot, n.at.ID())
+				w.mu.Unlock()
 			}
 		}
 		people := make([]*simPerson, simPeople)
