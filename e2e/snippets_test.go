@@ -98,6 +98,7 @@ func TestEveryPageHasAnExampleThatRuns(t *testing.T) {
 	p := startDev(t)
 	from := p.account(t, 0)
 	examples := map[string]example{
+		"ai": p.aiExample(t, from),
 		"dex": {
 			given:  map[string]any{"privateKey": p.banner.Accounts[1].PrivateKey, "token": "0x0000000000000000000000000000000000070ce0"},
 			result: "price", want: "1",
@@ -154,6 +155,18 @@ func TestEveryPageHasAnExampleThatRuns(t *testing.T) {
 			}
 		})
 	}
+}
+
+// aiExample registers the network that tells languages apart.
+func (p *parsd) aiExample(t *testing.T, from *account) example {
+	t.Helper()
+	network, err := os.ReadFile(filepath.Join("..", "ai", "model", "testdata", "language.pars"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	chunk, _ := p.perform(t, from, precompile.AIAddress, "putChunk", network)[0].([32]byte)
+	id, _ := p.perform(t, from, precompile.AIAddress, "registerModel", [][32]byte{chunk})[0].([32]byte)
+	return example{map[string]any{"model": hex0x(id[:])}, "language", `"Finglish"`}
 }
 
 func ringExample(t *testing.T) example {
