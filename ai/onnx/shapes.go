@@ -165,21 +165,31 @@ func (l *lowering) quantisedMean(n *node, mean func(*node, *value) (*value, erro
 	return l.requantised(n, v, 3)
 }
 
+// axes are a node's second input, or in older files its attribute; nil where it
+// names none.
+func (l *lowering) axes(n *node) ([]int64, error) {
+	if n.has(1) {
+		c, err := l.constant(n, 1)
+		if err != nil {
+			return nil, err
+		}
+		return c.ints, nil
+	}
+	if a := n.attributes["axes"]; a != nil {
+		return a.ints, nil
+	}
+	return nil, nil
+}
+
 // reduceMean is ReduceMean over rows, columns or both.
 func (l *lowering) reduceMean(n *node) (*value, error) {
 	v, err := l.value(n, 0)
 	if err != nil {
 		return nil, err
 	}
-	var axes []int64
-	if n.has(1) {
-		c, err := l.constant(n, 1)
-		if err != nil {
-			return nil, err
-		}
-		axes = c.ints
-	} else if a := n.attributes["axes"]; a != nil {
-		axes = a.ints
+	axes, err := l.axes(n)
+	if err != nil {
+		return nil, err
 	}
 	keep := n.integer("keepdims", 1) != 0
 	w := model.Window{Kernel: [2]int{1, 1}, Stride: [2]int{1, 1}}
@@ -328,15 +338,9 @@ func (l *lowering) reshaped(n *node, v *value) ([]int, error) {
 		return dims, nil
 	}
 	// Squeeze and Unsqueeze
-	var axes []int64
-	if n.has(1) {
-		c, err := l.constant(n, 1)
-		if err != nil {
-			return nil, err
-		}
-		axes = c.ints
-	} else if a := n.attributes["axes"]; a != nil {
-		axes = a.ints
+	axes, err := l.axes(n)
+	if err != nil {
+		return nil, err
 	}
 	rank := len(v.dims)
 	if n.op == "Unsqueeze" {
